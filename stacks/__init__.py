@@ -1,0 +1,1 @@
+"""The CDKTF application: typed resources, the key policy, the stacks and their guards."""
