@@ -26,13 +26,19 @@ _PRINCIPAL_RESOURCE = re.compile(r"(root|(user|role|federated-user|assumed-role)
 
 # Names of keys that live elsewhere, by the form that each host gives them.
 _FOREIGN_HOSTS = (
-    (re.compile(r"https?://[^/]+\.(vault|managedhsm)\.azure\.(net|cn)\b|\.vault\.azure\.", re.I), "Azure Key Vault"),
-    (re.compile(r"^/subscriptions/[^/]+/.*Microsoft\.KeyVault", re.I), "Azure Key Vault"),
-    (re.compile(r"^(//cloudkms\.googleapis\.com/|gcp-kms://)?projects/[^/]+/locations/", re.I), "Google Cloud KMS"),
-    (re.compile(r"^ocid1\.(key|vault)\.", re.I), "Oracle Cloud Infrastructure Vault"),
-    (re.compile(r"^crn:v1:.*:(kms|hs-crypto):", re.I), "IBM Cloud Key Protect"),
-    (re.compile(r"^acs:kms:", re.I), "Alibaba Cloud KMS"),
-    (re.compile(r"^(hcvault://|vault:v\d|https?://[^/]*/v1/transit/)", re.I), "HashiCorp Vault"),
+    (
+        re.compile(r"https?://[^/]+\.(vault|managedhsm)\.azure\.(net|cn)\b|\.vault\.azure\.", re.IGNORECASE),
+        "Azure Key Vault",
+    ),
+    (re.compile(r"^/subscriptions/[^/]+/.*Microsoft\.KeyVault", re.IGNORECASE), "Azure Key Vault"),
+    (
+        re.compile(r"^(//cloudkms\.googleapis\.com/|gcp-kms://)?projects/[^/]+/locations/", re.IGNORECASE),
+        "Google Cloud KMS",
+    ),
+    (re.compile(r"^ocid1\.(key|vault)\.", re.IGNORECASE), "Oracle Cloud Infrastructure Vault"),
+    (re.compile(r"^crn:v1:.*:(kms|hs-crypto):", re.IGNORECASE), "IBM Cloud Key Protect"),
+    (re.compile(r"^acs:kms:", re.IGNORECASE), "Alibaba Cloud KMS"),
+    (re.compile(r"^(hcvault://|vault:v\d|https?://[^/]*/v1/transit/)", re.IGNORECASE), "HashiCorp Vault"),
 )
 
 

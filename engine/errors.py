@@ -137,7 +137,7 @@ class KeyFailure(Enum):
 
 
 class KeyAccessError(KeyturnError):
-    """AWS KMS said no or could not be reached. **Unreachable is not revoked.**
+    """AWS KMS said no or could not be reached; unreachable is not revoked.
 
     Args:
         failure: The one of the six that it was.
