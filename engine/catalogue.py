@@ -227,12 +227,8 @@ def find_workflow(product: Product, kind: WorkflowKind, variant: str) -> Workflo
             return workflow
     what = f"{kind.value} ({variant})" if of_kind else kind.value
     known = of_kind or of_product
-    choices = (
-        "; ".join(w.variant for w in known) if of_kind else ", ".join(sorted({w.kind.value for w in known}))
-    )
-    raise InputError(
-        f"{what} is not a workflow of {product.title} [EKM-50]", hint=f"{product.title} has: {choices}"
-    )
+    choices = "; ".join(w.variant for w in known) if of_kind else ", ".join(sorted({w.kind.value for w in known}))
+    raise InputError(f"{what} is not a workflow of {product.title} [EKM-50]", hint=f"{product.title} has: {choices}")
 
 
 def find_application(name: str) -> Application | None:

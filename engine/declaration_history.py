@@ -26,9 +26,7 @@ _FIXED = ("origin", "custom_key_store_id", "xks_key_id", "multi_region")
 _STATE_ORDER = tuple(DeclaredState)
 
 
-def check_against(
-    document: LocatedDocument, declaration: Declaration, earlier: Declaration
-) -> tuple[Mistake, ...]:
+def check_against(document: LocatedDocument, declaration: Declaration, earlier: Declaration) -> tuple[Mistake, ...]:
     """Hold a declaration against an earlier one of the same file.
 
     Args:
@@ -42,9 +40,7 @@ def check_against(
     return tuple(_steps_back(document, declaration, earlier))
 
 
-def _steps_back(
-    document: LocatedDocument, declaration: Declaration, earlier: Declaration
-) -> Iterator[Mistake]:
+def _steps_back(document: LocatedDocument, declaration: Declaration, earlier: Declaration) -> Iterator[Mistake]:
     for path, new, old in (
         (("tenant",), declaration.tenant, earlier.tenant),
         (("aws", "account_id"), declaration.account.account_id, earlier.account.account_id),

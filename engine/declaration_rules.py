@@ -87,16 +87,12 @@ def _current(document: LocatedDocument) -> Iterator[Mistake]:
     }
     if current not in states:
         known = ", ".join(str(number) for number in sorted(states)) or "none is"
-        yield document.mistake(
-            ("current",), f"current is {current}", f"the number of a declared generation ({known})"
-        )
+        yield document.mistake(("current",), f"current is {current}", f"the number of a declared generation ({known})")
         return
     for index, entry in _entries(document):
         number, state = entry.get("number"), entry.get("state", "active")
         if state in _BEYOND_ACTIVE and _is_number(number) and number >= current:
-            which = (
-                "the current generation" if number == current else "a generation newer than the current one"
-            )
+            which = "the current generation" if number == current else "a generation newer than the current one"
             yield document.mistake(
                 ("generations", index, "state"),
                 f"generations[{index}].state is {state!r} for {which}",
@@ -131,18 +127,14 @@ def _key_arns(document: LocatedDocument) -> Iterator[Mistake]:
             )
 
 
-def _arn_place(
-    document: LocatedDocument, path: PathOfKeys, arn: KeyArn, account: dict[str, Any]
-) -> Iterator[Mistake]:
+def _arn_place(document: LocatedDocument, path: PathOfKeys, arn: KeyArn, account: dict[str, Any]) -> Iterator[Mistake]:
     account_id, region = account.get("account_id"), account.get("region")
     if isinstance(account_id, str) and arn.account_id != account_id:
         yield document.mistake(
             path, f"the key is in the account {arn.account_id}", f"your own account {account_id} [EKM-05]"
         )
     if isinstance(region, str) and arn.region != region:
-        yield document.mistake(
-            path, f"the key is in the Region {arn.region}", f"{region}, as aws.region says"
-        )
+        yield document.mistake(path, f"the key is in the Region {arn.region}", f"{region}, as aws.region says")
 
 
 def _accounts(document: LocatedDocument) -> Iterator[Mistake]:

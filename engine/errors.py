@@ -66,9 +66,7 @@ class RefusedError(KeyturnError):
 
     exit_code = ExitCode.REFUSED
 
-    def __init__(
-        self, rule: str, message: str, requirements: tuple[str, ...] = (), hint: str | None = None
-    ) -> None:
+    def __init__(self, rule: str, message: str, requirements: tuple[str, ...] = (), hint: str | None = None) -> None:
         super().__init__(message, hint)
         self.rule = rule
         self.requirements = requirements

@@ -63,9 +63,7 @@ class LocatedDocument:
     positions: Mapping[PathOfKeys, Position]
     key_positions: Mapping[PathOfKeys, Position]
 
-    def mistake(
-        self, path: PathOfKeys, message: str, expected: str | None = None, *, at_key: bool = False
-    ) -> Mistake:
+    def mistake(self, path: PathOfKeys, message: str, expected: str | None = None, *, at_key: bool = False) -> Mistake:
         """A mistake at the value (or its key) of this path, or of the nearest one above that is there."""
         places = self.key_positions if at_key else self.positions
         for length in range(len(path), -1, -1):
@@ -120,9 +118,7 @@ def parse_yaml(file: str, data: bytes) -> LocatedDocument:
         problem = error.problem or error.context or "it cannot be parsed"
         raise _syntax_error(file, mark, f"not valid YAML: {problem}") from error
     except yaml.reader.ReaderError as error:
-        raise _at_offset(
-            file, text, error.position, f"the character {error.character!r} is not allowed"
-        ) from error
+        raise _at_offset(file, text, error.position, f"the character {error.character!r} is not allowed") from error
     except yaml.YAMLError as error:
         raise InputError(f"{file} is not valid YAML: {error}") from error
     return builder.document()
@@ -240,9 +236,7 @@ def _decode(file: str, data: bytes) -> str:
         before = data[: error.start]
         line = before.count(b"\n") + 1
         column = len(before) - (before.rfind(b"\n") + 1) + 1
-        mistake = Mistake(
-            file, line, column, f"the byte 0x{data[error.start]:02x} is not UTF-8", "a UTF-8 text file"
-        )
+        mistake = Mistake(file, line, column, f"the byte 0x{data[error.start]:02x} is not UTF-8", "a UTF-8 text file")
         raise InputError(f"{file} is not a text file", mistakes=(mistake,)) from error
 
 

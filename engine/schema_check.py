@@ -52,9 +52,7 @@ def shown(value: Any) -> str:
     return text if len(text) <= _SHOWN else text[: _SHOWN - 1] + "…"
 
 
-def _mistakes(
-    document: LocatedDocument, schema: dict[str, Any], error: jsonschema_rs.ValidationError
-) -> list[Mistake]:
+def _mistakes(document: LocatedDocument, schema: dict[str, Any], error: jsonschema_rs.ValidationError) -> list[Mistake]:
     path: PathOfKeys = tuple(error.instance_path)
     kind = error.kind
     name = _name(path)
@@ -80,10 +78,7 @@ def _unknown_key(document: LocatedDocument, path: PathOfKeys, known: list[str]) 
 
 
 def _name(path: PathOfKeys) -> str:
-    return (
-        "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in path).lstrip(".")
-        or "the file"
-    )
+    return "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in path).lstrip(".") or "the file"
 
 
 def _within(path: PathOfKeys) -> str:
