@@ -1,0 +1,1 @@
+"""Durable state, journal and wrapped data keys of one tenant, behind one interface."""

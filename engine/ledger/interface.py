@@ -1,0 +1,192 @@
+"""What every ledger keeps and promises, whatever it is stored in.
+
+- The **head** is the tenant's lifecycle state. It changes only by compare-and-swap, together with the
+  journal entry that tells of it; who loses the race changes nothing and is told so (`ConflictError`).
+- A **data key** is only ever kept wrapped. A new one is taken in only if it stands under the generation
+  that is current at that instant, so that no late writer adds to a key that is being left.
+- A **rewrap** puts a new wrapping in the place of exactly the one it was made from, or does nothing.
+- The **census** counts data keys of customer custody by key ARN; legal-hold copies are never in it (EKM-43).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+    from datetime import datetime
+
+    from engine.catalogue import Custody
+    from engine.ledger.journal import JournalEntry
+    from engine.lifecycle import TenantState, Transition
+
+
+@dataclass(frozen=True, slots=True)
+class Actor:
+    """Who does it: the identity that AWS STS tells (or the machine's user), and the command."""
+
+    identity: str
+    command: str
+    version: str
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """The ledger's head at one instant.
+
+    Attributes:
+        version: Goes up by one with each transition; what a compare-and-swap compares.
+        state: The tenant's lifecycle state.
+        journal_length: How many entries the journal has.
+        journal_hash: The hash of its last entry, as hexadecimal digits.
+    """
+
+    version: int
+    state: TenantState
+    journal_length: int
+    journal_hash: str
+
+
+@dataclass(frozen=True, slots=True)
+class DataKey:
+    """A wrapped data key and where it belongs.
+
+    Attributes:
+        data_key_id: A random id, never reused.
+        workload: What it encrypts, such as `exchange_online/anna`.
+        purpose: `payload`, or `legal_hold` for the separate copy under the service's key.
+        custody: Whose key shall wrap it. Customer custody stands under generation 0 in cloud mode.
+        generation: The generation whose key wraps it now; 0 for the service's own key.
+        key_arn: The full ARN of that key.
+        ciphertext: The wrapped data key.
+        commitment: A commitment to the plaintext, 32 bytes, so that another key is noticed.
+        key_material_id: Which material of the KMS key wrapped it, where KMS tells it.
+        epoch: The epoch of the move that made this wrapping; 0 where none did.
+        verified: Whether this wrapping has been proved to decrypt under its key.
+        set_aside: Why it could not be moved in the last attempt, or None.
+        created_at: When the data key was made, UTC.
+    """
+
+    data_key_id: str
+    workload: str
+    purpose: str
+    custody: Custody
+    generation: int
+    key_arn: str
+    ciphertext: bytes
+    commitment: bytes
+    key_material_id: str | None
+    epoch: int
+    verified: bool
+    set_aside: str | None
+    created_at: datetime
+
+    def encryption_context(self, tenant: str) -> Mapping[str, str]:
+        """The KMS encryption context that it is wrapped with; AWS logs it, so it holds no secret."""
+        return encryption_context(tenant, self.workload, self.purpose)
+
+
+def encryption_context(tenant: str, workload: str, purpose: str) -> Mapping[str, str]:
+    """The KMS encryption context of a data key: what it belongs to, bound to its ciphertext."""
+    return {"keyturn:tenant": tenant, "keyturn:workload": workload, "keyturn:purpose": purpose}
+
+
+@dataclass(frozen=True, slots=True)
+class CensusRow:
+    """How many data keys stand under one key.
+
+    Attributes:
+        generation: The generation.
+        key_arn: Its key's full ARN.
+        data_keys: How many.
+        unverified: How many of them have not been proved to decrypt under this key.
+        set_aside: How many of them could not be moved away in the last attempt.
+    """
+
+    generation: int
+    key_arn: str
+    data_keys: int
+    unverified: int
+    set_aside: int
+
+
+@dataclass(frozen=True, slots=True)
+class Census:
+    """The census of a tenant's data keys of customer custody, by generation."""
+
+    rows: tuple[CensusRow, ...]
+
+    def under(self, generation: int) -> int:
+        """How many data keys stand under this generation's key."""
+        return sum(row.data_keys for row in self.rows if row.generation == generation)
+
+    @property
+    def total(self) -> int:
+        """How many data keys there are."""
+        return sum(row.data_keys for row in self.rows)
+
+
+class Ledger(Protocol):
+    """One tenant's ledger.
+
+    Every method raises `MachineError` or `AwsError` where the store fails, and `DamagedError` where what it
+    holds is not what was written.
+    """
+
+    @property
+    def location(self) -> str:
+        """Where it is, as the declaration names it."""
+        ...
+
+    def head(self) -> Head:
+        """The head as of now."""
+        ...
+
+    def commit(self, expected: Head, transition: Transition, actor: Actor, at: datetime) -> Head:
+        """Store a transition and its journal entry in one step.
+
+        Raises:
+            ConflictError: The head is not the expected one any more; nothing was stored.
+        """
+        ...
+
+    def add_data_key(self, data_key: DataKey, actor: Actor, at: datetime) -> None:
+        """Take in a new data key, and journal it.
+
+        Raises:
+            ConflictError: It stands under another generation than new ones go to now, or its workload has
+                one for this purpose already; nothing was stored.
+        """
+        ...
+
+    def find_data_key(self, workload: str, purpose: str) -> DataKey | None:
+        """The data key of a workload for a purpose, or None."""
+        ...
+
+    def data_key(self, data_key_id: str) -> DataKey | None:
+        """The data key of this id, or None."""
+        ...
+
+    def data_keys_to_move(self, target_generation: int, after: str | None, limit: int) -> tuple[DataKey, ...]:
+        """A page of the data keys of customer custody that are not under the target and proved there.
+
+        In the order of their ids, beginning behind `after`; those set aside are among them.
+        """
+        ...
+
+    def replace_wrapping(self, old: DataKey, new: DataKey) -> bool:
+        """Put `new` in the place of exactly `old`; False, and nothing stored, where it is not there any more."""
+        ...
+
+    def census(self) -> Census:
+        """Count the data keys of customer custody."""
+        ...
+
+    def journal(self, after: int = 0) -> Iterator[JournalEntry]:
+        """The entries behind number `after`, in order."""
+        ...
+
+    def close(self) -> None:
+        """Let go of files and connections."""
+        ...
