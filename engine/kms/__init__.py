@@ -1,5 +1,5 @@
 """The one edge to AWS KMS."""
 
-from engine.kms.client import KeyDetails, Kms, WrappedBytes, connect
+from engine.kms.client import KeyDetails, KeyUsage, Kms, WrappedBytes, connect
 
-__all__ = ["KeyDetails", "Kms", "WrappedBytes", "connect"]
+__all__ = ["KeyDetails", "KeyUsage", "Kms", "WrappedBytes", "connect"]

@@ -1,0 +1,46 @@
+"""How results and errors look: `error:` and `hint:` on stderr, data on stdout, one JSON document with --json."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from engine.errors import KeyturnError
+
+
+def show_error(error: KeyturnError) -> None:
+    """Show an error: every diagnostic, then the hint."""
+    lines = error.diagnostics()
+    for line in lines:
+        click.echo(f"{click.style('error:', fg='red', bold=True)} {line}", err=True)
+    if error.hint:
+        click.echo(f"{click.style('hint:', fg='cyan', bold=True)} {error.hint}", err=True)
+
+
+def note(message: str) -> None:
+    """Say on stderr what is going on."""
+    click.echo(message, err=True)
+
+
+def warn(message: str) -> None:
+    """Say on stderr what one should know."""
+    click.echo(f"{click.style('warning:', fg='yellow', bold=True)} {message}", err=True)
+
+
+def print_json(document: Any) -> None:
+    """Print one JSON document on stdout."""
+    click.echo(json.dumps(document, indent=2, ensure_ascii=False))
+
+
+def print_table(headings: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
+    """Print a table for people: columns by their widest cell, two spaces between."""
+    lines = [list(headings), *([str(cell) for cell in row] for row in rows)]
+    widths = [max(len(line[column]) for line in lines) for column in range(len(headings))]
+    for number, line in enumerate(lines):
+        text = "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip()
+        click.echo(click.style(text, bold=True) if number == 0 else text)

@@ -1,0 +1,56 @@
+"""Options that commands share, and what they are turned into."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    Decorated = Callable[..., Any]
+
+
+def declaration_option(function: Decorated) -> Decorated:
+    """`--declaration FILE`: the declaration to work with."""
+    return click.option(
+        "--declaration",
+        "declaration_path",
+        type=click.Path(path_type=Path),
+        default=Path("ekm.yaml"),
+        show_default=True,
+        envvar="KEYTURN_DECLARATION",
+        metavar="FILE",
+        help="The declaration of the tenant.",
+    )(function)
+
+
+def json_option(function: Decorated) -> Decorated:
+    """`--json`: one JSON document on stdout."""
+    return click.option("--json", "as_json", is_flag=True, help="Print one JSON document on stdout.")(function)
+
+
+def vendor_profile_option(function: Decorated) -> Decorated:
+    """`--vendor-profile NAME`: the vendor's credentials, where somebody has them."""
+    return click.option(
+        "--vendor-profile",
+        envvar="KEYTURN_VENDOR_PROFILE",
+        metavar="NAME",
+        help="AWS profile with the vendor's credentials; its access is then tried, not evaluated alone.",
+    )(function)
+
+
+def local_ledger_option(function: Decorated) -> Decorated:
+    """`--local-ledger`: let a SQLite ledger serve in CI."""
+    return click.option(
+        "--local-ledger", is_flag=True, help="In CI: accept a SQLite ledger, which is lost with the machine."
+    )(function)
+
+
+def key_arn_option(*, required: bool = True) -> Callable[[Decorated], Decorated]:
+    """`--key-arn ARN`: the full ARN of a key."""
+    return click.option(
+        "--key-arn", metavar="ARN", required=required, help="The key's full ARN, from its details in AWS KMS."
+    )

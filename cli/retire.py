@@ -1,0 +1,83 @@
+"""`keyturn retire`: let an older key go, once nothing depends on it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from cli.display import print_json, warn
+from cli.options import declaration_option, json_option
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from engine.kms import Kms
+    from engine.lifecycle import LastUse
+
+
+@click.command("retire")
+@click.argument("number", type=click.IntRange(min=1), metavar="N")
+@click.option("--override-by", metavar="NAME", help="Who takes it upon themselves that the last use is unknown.")
+@click.option("--override-reason", metavar="TEXT", help="Why.")
+@declaration_option
+@json_option
+def command(
+    number: int, override_by: str | None, override_reason: str | None, declaration_path: Path, as_json: bool
+) -> None:
+    """Retire generation N: nothing depends on its key any more, and it may be disabled.
+
+    Refused until it is not current, no rotation is in flight, no data key stands under it, the current
+    generation is integrated and confirmed, the declared retention days have passed since, and AWS KMS knows
+    of no use since then.
+    """
+    from cli.workspace import actor, load_workspace, now
+    from engine.kms import connect
+    from engine.lifecycle import Override, Retire
+    from engine.transitions import carry_out
+
+    if (override_by is None) != (override_reason is None):
+        raise click.UsageError("--override-by and --override-reason go together")
+    workspace = load_workspace(declaration_path)
+    ledger = workspace.ledger()
+    generation = ledger.head().state.find(number)
+    last_use, note = _last_use(
+        connect(workspace.declaration.account.region), str(generation.key_arn) if generation else None
+    )
+    retire = Retire(
+        number=number,
+        data_keys=ledger.census().under(number),
+        last_use=last_use,
+        retention_days=workspace.declaration.retention_days,
+        override=Override(override_by, override_reason) if override_by and override_reason else None,
+    )
+    if note is not None:
+        warn(note)
+    head = carry_out(ledger, retire, actor(workspace, f"retire {number}"), now())
+    retired = head.state.find(number)
+    if as_json:
+        print_json({"generation": number, "state": retired.state.value if retired else None})
+        return
+    click.echo(f"generation {number} is retired: nothing depends on its key any more")
+    click.echo(
+        f"next: set `state: retired` for generation {number} in the declaration, and deploy: that disables the key"
+    )
+
+
+def _last_use(kms: Kms, key_arn: str | None) -> tuple[LastUse, str | None]:
+    """What KMS knows of a key's last use, and why it knows nothing."""
+    from engine.errors import KeyAccessError
+    from engine.lifecycle import LastUse, LastUseKnowledge
+
+    if key_arn is None:
+        return LastUse(LastUseKnowledge.UNKNOWN), None
+    try:
+        usage = kms.usage(key_arn)
+    except KeyAccessError as error:
+        return LastUse(LastUseKnowledge.UNKNOWN), f"the key's last use is unknown: {error.message}"
+    if usage.last_used_at is not None:
+        return LastUse(LastUseKnowledge.USED, usage.last_used_at), None
+    if usage.created_at >= usage.tracked_since:
+        return LastUse(LastUseKnowledge.NEVER_USED), None
+    note = f"AWS KMS records uses of this key since {usage.tracked_since:%Y-%m-%d} only, and none since then"
+    return LastUse(LastUseKnowledge.UNKNOWN), note

@@ -1,0 +1,141 @@
+"""`keyturn status`: where the tenant stands, and what comes next."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from cli.display import print_json, print_table, warn
+from cli.options import declaration_option, json_option
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from cli.workspace import Workspace
+    from engine.situation import GenerationStanding, Observation, Situation
+
+
+@click.command("status")
+@declaration_option
+@click.option("--offline", is_flag=True, help="Do not ask AWS KMS for the keys' real state.")
+@json_option
+def command(declaration_path: Path, offline: bool, as_json: bool) -> None:
+    """Say where the tenant stands: mode, keys, data keys under each, and what comes next.
+
+    The keys' real state is asked of AWS KMS; where that is not possible it is said to be unknown.
+    """
+    from cli.workspace import load_workspace
+    from engine.ledger.interface import Census
+    from engine.ledger.opening import initial_state, open_ledger
+    from engine.situation import describe_situation
+
+    workspace = load_workspace(declaration_path)
+    ledger = open_ledger(workspace.declaration, workspace.folder)
+    if ledger is None:
+        state, census = initial_state(workspace.declaration), Census(())
+    else:
+        state, census = ledger.head().state, ledger.census()
+    arns = {str(g.key_arn) for g in state.generations}
+    arns |= {str(g.key_arn) for g in workspace.declaration.generations if g.key_arn is not None}
+    alias = workspace.declaration.alias
+    observations = {} if offline else _observe(workspace, [*sorted(arns), alias])
+    situation = describe_situation(workspace.declaration, state, census, observations)
+    if as_json:
+        print_json({**_document(situation), "alias": {"name": alias, **_observed(observations.get(alias))}})
+        return
+    _tell(situation)
+    if alias in observations:
+        click.echo(f"\nAlias {alias}")
+        for name, value in _observed(observations[alias]).items():
+            click.echo(f"  {name.replace('_', ' '):<12} {'-' if value is None else value}")
+
+
+def _observe(workspace: Workspace, names: list[str]) -> dict[str, Observation]:
+    """What KMS shows of keys, by their ARNs or aliases."""
+    from engine.errors import KeyAccessError
+    from engine.kms import connect
+    from engine.situation import Observation
+
+    kms = connect(workspace.declaration.account.region)
+    observations = {}
+    for name in names:
+        try:
+            observations[name] = Observation(kms.describe(name))
+        except KeyAccessError as error:
+            observations[name] = Observation(None, f"{error.failure.value} ({error.aws_code or 'no answer of AWS'})")
+    return observations
+
+
+def _tell(situation: Situation) -> None:
+    click.echo(f"Tenant {situation.tenant}")
+    click.echo(f"External Cloud Key Management: {'Enabled' if situation.enabled else 'Disabled'}")
+    if situation.key_arn is not None:
+        click.echo(f"KMS key ARN: {situation.key_arn}")
+    click.echo(situation.headline)
+    click.echo()
+    print_table(
+        ("generation", "ledger", "declared", "key state", "data keys", "console", "key ARN"),
+        (_row(standing) for standing in situation.generations),
+    )
+    if situation.under_service_key:
+        click.echo(f"\n{situation.under_service_key} data keys stand under Druva's own key (generation 0).")
+    for concern in situation.concerns:
+        warn(concern)
+    if situation.next_steps:
+        click.echo("\nNext:")
+        for step in situation.next_steps:
+            click.echo(f"  {step}")
+
+
+def _row(standing: GenerationStanding) -> tuple[str, ...]:
+    return (
+        str(standing.number),
+        standing.ledger.value if standing.ledger is not None else "-",
+        standing.declared or "-",
+        standing.observation.state_text if standing.observation is not None else "-",
+        str(standing.data_keys),
+        f"confirmed by {standing.confirmed_by}" if standing.confirmed_by else "-",
+        standing.key_arn or "-",
+    )
+
+
+def _document(situation: Situation) -> dict[str, Any]:
+    return {
+        "tenant": situation.tenant,
+        "external_cloud_key_management": "Enabled" if situation.enabled else "Disabled",
+        "key_arn": situation.key_arn,
+        "headline": situation.headline,
+        "generations": [_generation_document(standing) for standing in situation.generations],
+        "data_keys_under_service_key": situation.under_service_key,
+        "concerns": list(situation.concerns),
+        "next": list(situation.next_steps),
+    }
+
+
+def _generation_document(standing: GenerationStanding) -> dict[str, Any]:
+    return {
+        "number": standing.number,
+        "declared": standing.declared,
+        "ledger": standing.ledger.value if standing.ledger is not None else None,
+        "key_arn": standing.key_arn,
+        "data_keys": standing.data_keys,
+        "confirmed_by": standing.confirmed_by,
+        "key": _observed(standing.observation),
+    }
+
+
+def _observed(observation: Observation | None) -> dict[str, str | None]:
+    """A key's general configuration, as the AWS console shows it under an alias (EKM-21)."""
+    if observation is None or observation.details is None:
+        trouble = observation.trouble if observation is not None else "nobody looked"
+        return {"ARN": None, "status": f"unknown: {trouble}"}
+    details = observation.details
+    return {
+        "ARN": str(details.arn),
+        "status": details.state.value,
+        "created": details.created_at.isoformat(timespec="seconds"),
+        "description": details.description,
+        "regionality": "multi-Region" if details.multi_region else "single Region",
+        "origin": details.origin,
+    }

@@ -1,0 +1,24 @@
+"""What every test shares: the requirements' bookkeeping, and an environment without AWS settings."""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+
+pytest_plugins = ["tests.requirements_plugin"]
+
+for _name in [name for name in os.environ if name.startswith(("AWS_", "KEYTURN_"))]:
+    if _name not in {"KEYTURN_TERRAFORM_MIRROR", "KEYTURN_PLAN_CORPUS"}:
+        del os.environ[_name]
+os.environ["AWS_EC2_METADATA_DISABLED"] = "true"
+
+
+@pytest.fixture(autouse=True)
+def _away_from_the_users_own_settings(
+    monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    """No test sees the user's AWS profiles."""
+    nowhere = tmp_path_factory.getbasetemp() / "no-aws-settings"
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(nowhere))
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(nowhere))
