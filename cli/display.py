@@ -22,6 +22,14 @@ def show_error(error: KeyturnError) -> None:
         click.echo(f"{click.style('hint:', fg='cyan', bold=True)} {error.hint}", err=True)
 
 
+def show_usage_error(error: click.ClickException) -> None:
+    """Show a mistake in the command line itself, and where to read how it is meant."""
+    context = getattr(error, "ctx", None)
+    path = context.command_path if isinstance(context, click.Context) else "keyturn"
+    click.echo(f"{click.style('error:', fg='red', bold=True)} {error.format_message()}", err=True)
+    click.echo(f"{click.style('hint:', fg='cyan', bold=True)} `{path} --help` shows how it is used", err=True)
+
+
 def note(message: str) -> None:
     """Say on stderr what is going on."""
     click.echo(message, err=True)

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
-from cli.display import show_error
+from cli.display import show_error, show_usage_error
 from engine.errors import ExitCode, KeyturnError, MachineError
 
 if TYPE_CHECKING:
@@ -108,7 +108,7 @@ def run(arguments: Sequence[str] | None = None) -> int:
     except click.exceptions.Exit as error:
         return error.exit_code
     except click.ClickException as error:
-        error.show()
+        show_usage_error(error)
         return ExitCode.USAGE
     except (click.Abort, KeyboardInterrupt):
         click.echo("interrupted", err=True)

@@ -12,13 +12,16 @@ from engine.declaration import load_declaration
 from engine.errors import InputError, RefusedError
 from engine.ledger.interface import Actor
 from engine.ledger.opening import open_ledger
+from engine.lifecycle import Refusal, decide
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from engine.declaration import Declaration
     from engine.envelope.data_keys import KeyAccess
+    from engine.jobs.vault import Vault
     from engine.ledger.interface import Ledger
+    from engine.lifecycle import Command, TenantState
     from engine.validation import Callers
 
 
@@ -113,3 +116,21 @@ def refuse_local_ledger_in_ci(workspace: Workspace, *, allowed: bool) -> None:
             ("EKM-34",),
             "run this where the ledger is kept, or pass --local-ledger if this machine keeps it",
         )
+
+
+def refuse_if_rules_say_no(state: TenantState, command: Command) -> None:
+    """Ask the lifecycle's rules before AWS is touched; the ledger asks them again when it stores.
+
+    Raises:
+        RefusedError: A rule says no.
+    """
+    answer = decide(state, command, now())
+    if isinstance(answer, Refusal):
+        raise answer.error()
+
+
+def open_vault(workspace: Workspace) -> Vault:
+    """The tenant's vault, made where it is a folder that does not exist yet."""
+    from engine.jobs.vault import open_vault as open_declared_vault
+
+    return open_declared_vault(workspace.declaration, workspace.folder)

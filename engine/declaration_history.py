@@ -87,7 +87,7 @@ def _generation_steps_back(
             f"{name} was made by the stacks",
             "no address: the stacks would destroy its key",
         )
-    if not old.made_by_stacks and new.made_by_stacks:
+    if not old.made_by_stacks and new.made_by_stacks and old.key_arn is None:
         yield document.mistake(
             path, f"{name} was made elsewhere", "its address or key_arn: the stacks would make another key"
         )

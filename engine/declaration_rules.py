@@ -151,6 +151,7 @@ def _accounts(document: LocatedDocument) -> Iterator[Mistake]:
 def _principals(document: LocatedDocument) -> Iterator[Mistake]:
     region = _mapping(document, "aws").get("region")
     vendor = _mapping(document, "druva").get("account_id")
+    customer = _mapping(document, "aws").get("account_id")
     for key in ("key_administrators", "break_glass"):
         principals = document.value.get(key)
         for index, principal in enumerate(principals if isinstance(principals, list) else []):
@@ -161,7 +162,7 @@ def _principals(document: LocatedDocument) -> Iterator[Mistake]:
                 yield document.mistake(
                     (key, index), f"{key}[{index}] is in the partition {partition!r}", partition_of(region)
                 )
-            if principal_account(principal) == vendor and vendor is not None:
+            if isinstance(vendor, str) and vendor != customer and principal_account(principal) == vendor:
                 yield document.mistake(
                     (key, index), f"{key}[{index}] is in Druva's account", "a principal of your own [EKM-16]"
                 )

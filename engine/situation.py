@@ -88,9 +88,8 @@ def describe_situation(
     Returns:
         The situation.
     """
-    standings = tuple(
-        _standing(number, declaration, state, census, observations) for number in _numbers(declaration, state)
-    )
+    numbers = sorted({g.number for g in declaration.generations} | {g.number for g in state.generations})
+    standings = tuple(_standing(number, declaration, state, census, observations) for number in numbers)
     current = state.current
     enabled = state.mode is Mode.ENTERPRISE
     return Situation(
@@ -179,7 +178,7 @@ def _next_steps(declaration: Declaration, state: TenantState) -> list[str]:
         if not declaration.vendor.activated:
             return ["Ask Druva Support to activate Enterprise Key Management, then set druva.activated: true."]
         return [f"`keyturn enable --key-arn ARN` enables the key of generation {declaration.current}."]
-    steps = []
+    steps: list[str] = []
     current, rotation = state.current, state.rotation
     if current is None:
         return steps

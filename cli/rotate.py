@@ -1,0 +1,115 @@
+"""`keyturn rotate`: to a new generation's key, without interruption; a broken one is resumed the same way."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from cli.display import note, print_json
+from cli.options import (
+    declaration_option,
+    json_option,
+    key_arn_option,
+    local_ledger_option,
+    vendor_profile_option,
+)
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from engine.declaration import Declaration
+    from engine.lifecycle import TenantState
+
+
+@click.command("rotate")
+@click.option("--to", "number", type=click.IntRange(min=1), required=True, metavar="N", help="The new generation.")
+@key_arn_option(required=False)
+@declaration_option
+@vendor_profile_option
+@local_ledger_option
+@json_option
+def command(
+    number: int,
+    key_arn: str | None,
+    declaration_path: Path,
+    vendor_profile: str | None,
+    local_ledger: bool,
+    as_json: bool,
+) -> int:
+    """Move every data key to the key of generation N, or go on with a move that was interrupted.
+
+    The new key is validated first; on failure the old one stays in force. Both stay usable throughout. The
+    rotation is complete when nothing is left under an older key, every data key is proved to open under the
+    new one, and `keyturn confirm` has recorded that the Druva console shows its ARN.
+    """
+    from cli.key_change import require_valid, rewrap, show_next
+    from cli.workspace import (
+        actor,
+        key_access,
+        load_workspace,
+        now,
+        open_vault,
+        refuse_if_rules_say_no,
+        refuse_local_ledger_in_ci,
+    )
+    from engine.arn import parse_key_arn
+    from engine.lifecycle import Rotate
+    from engine.transitions import carry_out
+
+    given = parse_key_arn(key_arn) if key_arn is not None else None
+    workspace = load_workspace(declaration_path)
+    refuse_local_ledger_in_ci(workspace, allowed=local_ledger)
+    ledger = workspace.ledger()
+    state = ledger.head().state
+    access = key_access(workspace, vendor_profile)
+    who = actor(workspace, f"rotate --to {number}")
+    if _is_in_flight(state, number, str(given) if given is not None else None):
+        note(f"resuming the move to generation {number}")
+    else:
+        arn = given or parse_key_arn(_declared_arn(workspace.declaration, number))
+        rotate = Rotate(number, arn)
+        refuse_if_rules_say_no(state, rotate)
+        require_valid(workspace, number, str(arn), state, access, vendor_profile, quiet=as_json)
+        carry_out(ledger, rotate, who, now())
+        note(f"new data keys go to generation {number}; the older keys stay usable")
+    report = rewrap(ledger, workspace, access, open_vault(workspace), who)
+    current = ledger.head().state.current
+    if as_json:
+        print_json(
+            {
+                "generation": number,
+                "key_arn": str(current.key_arn) if current is not None else None,
+                "moved": report.moved,
+                "set_aside": [item.data_key_id for item in report.set_aside],
+                "complete": report.complete,
+            }
+        )
+    else:
+        click.echo(f"{report.moved} data keys moved to generation {number}")
+        show_next(workspace, report)
+    return report.exit_code
+
+
+def _is_in_flight(state: TenantState, number: int, key_arn: str | None) -> bool:
+    """Whether this is the rotation that is under way; with another ARN it is refused."""
+    from engine.errors import RefusedError
+
+    current = state.current
+    if state.rotation is None or state.rotation.to != number or current is None:
+        return False
+    if key_arn is not None and key_arn != str(current.key_arn):
+        raise RefusedError(
+            "forward",
+            f"the move to generation {number} is under way with {current.key_arn}, not with {key_arn}",
+            ("EKM-11",),
+            f"resume it without --key-arn, or declare generation {number + 1} with the other key",
+        )
+    return True
+
+
+def _declared_arn(declaration: Declaration, number: int) -> str:
+    generation = declaration.generation(number)
+    if generation.key_arn is None:
+        raise click.UsageError(f"--key-arn is missing: the declaration does not name the key of generation {number}")
+    return str(generation.key_arn)

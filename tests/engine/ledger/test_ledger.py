@@ -1,0 +1,204 @@
+"""What every ledger promises; each kind of ledger runs the same tests."""
+
+from __future__ import annotations
+
+import multiprocessing
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import pytest
+
+from engine.catalogue import Custody
+from engine.errors import ConflictError, RefusedError
+from engine.ledger.interface import DataKey, Ledger
+from engine.ledger.journal import verify_chain
+from engine.ledger.sqlite import create_sqlite_ledger, open_sqlite_ledger
+from engine.lifecycle import Confirm, Enable, FinishRewrap, Register, Rotate
+from engine.transitions import carry_out
+from tests.builders import ACTOR, NOW, VENDOR, cloud_state, key_arn
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+SERVICE_ARN = str(key_arn(0, account_id=VENDOR))
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "ledger.db"
+
+
+@pytest.fixture
+def ledger(path: Path) -> Iterator[Ledger]:
+    ledger = create_sqlite_ledger(path, cloud_state(), ACTOR, NOW)
+    yield ledger
+    ledger.close()
+
+
+def data_key(number: int, generation: int = 0, custody: Custody = Custody.CUSTOMER) -> DataKey:
+    arn = SERVICE_ARN if generation == 0 else str(key_arn(generation))
+    purpose = "payload" if custody is Custody.CUSTOMER else "legal_hold"
+    return DataKey(
+        data_key_id=f"{number:032x}",
+        workload=f"exchange_online/user-{number}",
+        purpose=purpose,
+        custody=custody,
+        generation=generation,
+        key_arn=arn,
+        ciphertext=f"wrapped {number} under {generation}".encode(),
+        commitment=bytes(32),
+        key_material_id=None,
+        epoch=0,
+        verified=True,
+        set_aside=None,
+        created_at=NOW,
+    )
+
+
+def enable(ledger: Ledger) -> None:
+    carry_out(ledger, Register(1, key_arn(1), activated=True), ACTOR, NOW)
+    carry_out(ledger, Enable(1, "Ada", "ab" * 32), ACTOR, NOW)
+
+
+def everything(ledger: Ledger) -> tuple[object, ...]:
+    return ledger.head(), ledger.census(), tuple(entry.raw for entry in ledger.journal())
+
+
+def test_a_new_ledger_is_in_cloud_mode_and_tells_of_its_making(ledger: Ledger) -> None:
+    assert ledger.head().state == cloud_state()
+    assert [entry.event for entry in ledger.journal()] == ["created"]
+
+
+def test_a_transition_is_stored_with_its_journal_entry_and_survives_reopening(ledger: Ledger, path: Path) -> None:
+    enable(ledger)
+    head = ledger.head()
+    ledger.close()
+    reopened = open_sqlite_ledger(path)
+    assert reopened.head() == head
+    entries = list(reopened.journal())
+    assert [entry.event for entry in entries] == ["created", "registered", "enabled"]
+    assert entries[-1].identity == ACTOR.identity
+    assert entries[-1].details["agreed_by"] == "Ada"
+    assert verify_chain(entries, head.journal_length, head.journal_hash) == 3
+    reopened.close()
+
+
+def test_a_writer_who_lost_the_race_is_told_and_changes_nothing(ledger: Ledger) -> None:
+    stale = ledger.head()
+    enable(ledger)
+    before = everything(ledger)
+    from engine.lifecycle import Transition
+
+    with pytest.raises(ConflictError) as caught:
+        ledger.commit(stale, Transition(cloud_state(), "overwritten", {}), ACTOR, NOW)
+    assert "changed the ledger" in caught.value.message
+    assert everything(ledger) == before
+
+
+def test_a_refused_command_changes_nothing(ledger: Ledger) -> None:
+    before = everything(ledger)
+    with pytest.raises(RefusedError):
+        carry_out(ledger, Rotate(2, key_arn(2)), ACTOR, NOW)
+    assert everything(ledger) == before
+
+
+@pytest.mark.requirement("EKM-32")
+def test_a_data_key_under_a_generation_that_is_no_longer_current_is_not_taken_in(ledger: Ledger) -> None:
+    enable(ledger)
+    before = everything(ledger)
+    with pytest.raises(ConflictError):
+        ledger.add_data_key(data_key(1, generation=0), ACTOR, NOW)
+    assert everything(ledger) == before
+    ledger.add_data_key(data_key(1, generation=1), ACTOR, NOW)
+    assert ledger.find_data_key("exchange_online/user-1", "payload") == data_key(1, generation=1)
+
+
+def test_a_workload_has_one_data_key_for_one_purpose(ledger: Ledger) -> None:
+    ledger.add_data_key(data_key(1), ACTOR, NOW)
+    before = everything(ledger)
+    with pytest.raises(ConflictError):
+        ledger.add_data_key(replace(data_key(2), workload=data_key(1).workload), ACTOR, NOW)
+    assert everything(ledger) == before
+
+
+@pytest.mark.requirement("EKM-43")
+def test_legal_hold_copies_stand_under_the_services_key_and_are_never_counted(ledger: Ledger) -> None:
+    enable(ledger)
+    ledger.add_data_key(data_key(1, custody=Custody.SERVICE), ACTOR, NOW)
+    assert ledger.census().total == 0
+    assert ledger.data_keys_to_move(1, None, 10) == ()
+    assert ledger.find_data_key("exchange_online/user-1", "legal_hold") is not None
+
+
+def test_a_rewrap_takes_the_place_of_exactly_what_it_was_made_from(ledger: Ledger) -> None:
+    old = data_key(1)
+    ledger.add_data_key(old, ACTOR, NOW)
+    new = replace(old, generation=1, key_arn=str(key_arn(1)), ciphertext=b"new", epoch=1)
+    assert ledger.replace_wrapping(old, new)
+    assert ledger.data_key(old.data_key_id) == new
+    assert not ledger.replace_wrapping(old, replace(new, ciphertext=b"late"))
+    assert ledger.data_key(old.data_key_id) == new
+
+
+def test_the_census_counts_by_key_what_is_unproved_and_set_aside(ledger: Ledger) -> None:
+    for number in (1, 2, 3):
+        ledger.add_data_key(data_key(number), ACTOR, NOW)
+    first = data_key(1)
+    moved = replace(first, generation=1, key_arn=str(key_arn(1)), verified=False)
+    assert ledger.replace_wrapping(first, moved)
+    assert ledger.replace_wrapping(data_key(2), replace(data_key(2), set_aside="tampered"))
+    rows = {row.generation: row for row in ledger.census().rows}
+    assert (rows[0].data_keys, rows[0].unverified, rows[0].set_aside) == (2, 0, 1)
+    assert (rows[1].data_keys, rows[1].unverified, rows[1].set_aside) == (1, 1, 0)
+    assert [k.data_key_id for k in ledger.data_keys_to_move(1, None, 10)] == [f"{n:032x}" for n in (1, 2, 3)]
+
+
+def test_data_keys_to_move_come_in_pages_without_repeats(ledger: Ledger) -> None:
+    for number in range(1, 8):
+        ledger.add_data_key(data_key(number), ACTOR, NOW)
+    seen: list[str] = []
+    after = None
+    while page := ledger.data_keys_to_move(1, after, 3):
+        assert len(page) <= 3
+        seen.extend(record.data_key_id for record in page)
+        after = page[-1].data_key_id
+    assert seen == [f"{number:032x}" for number in range(1, 8)]
+
+
+def _enable_in_a_process(path: Path, results: multiprocessing.Queue[str]) -> None:
+    ledger = create_sqlite_ledger(path, cloud_state(), ACTOR, NOW)
+    try:
+        carry_out(ledger, Register(1, key_arn(1), activated=True), ACTOR, NOW)
+        results.put("done")
+    except RefusedError as error:
+        results.put(type(error).__name__)
+    ledger.close()
+
+
+def test_processes_that_make_and_change_one_ledger_at_once_end_with_one_chain(path: Path) -> None:
+    context = multiprocessing.get_context("spawn")
+    results: multiprocessing.Queue[str] = context.Queue()
+    processes = [context.Process(target=_enable_in_a_process, args=(path, results)) for _ in range(4)]
+    for process in processes:
+        process.start()
+    for process in processes:
+        process.join(60)
+        assert process.exitcode == 0
+    outcomes = sorted(results.get(timeout=10) for _ in processes)
+    assert "done" in outcomes
+    assert set(outcomes) <= {"done", "ConflictError"}
+    ledger = open_sqlite_ledger(path)
+    head = ledger.head()
+    entries = list(ledger.journal())
+    assert verify_chain(entries, head.journal_length, head.journal_hash) == 1 + outcomes.count("done")
+    ledger.close()
+
+
+def test_a_whole_rotation_is_told_by_the_journal(ledger: Ledger) -> None:
+    enable(ledger)
+    carry_out(ledger, FinishRewrap(1, 0, 0, 0), ACTOR, NOW)
+    carry_out(ledger, Confirm(1, key_arn(1), "Ada"), ACTOR, NOW)
+    carry_out(ledger, Rotate(2, key_arn(2)), ACTOR, NOW)
+    events = [entry.event for entry in ledger.journal()]
+    assert events == ["created", "registered", "enabled", "rewrapped", "confirmed", "rotation_started"]

@@ -1,0 +1,133 @@
+"""What goes wrong with a file: another file, a damaged one, a locked one, one that cannot be written."""
+
+from __future__ import annotations
+
+import sqlite3
+import stat
+from typing import TYPE_CHECKING
+
+import pytest
+
+from engine.errors import DamagedError, InputError, MachineError
+from engine.ledger import sqlite as sqlite_ledger
+from engine.ledger.opening import open_ledger, open_or_create_ledger
+from engine.ledger.sqlite import create_sqlite_ledger, open_sqlite_ledger
+from engine.lifecycle import Register
+from engine.transitions import carry_out
+from tests.builders import ACTOR, DECLARATION, NOW, cloud_state, declaration, declared_generations, key_arn
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def make(path: Path) -> None:
+    create_sqlite_ledger(path, cloud_state(), ACTOR, NOW).close()
+
+
+def test_a_ledger_is_its_owners_alone(tmp_path: Path) -> None:
+    path = tmp_path / "deep" / "ledger.db"
+    make(path)
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+
+
+def test_a_missing_ledger_is_not_made_by_opening_it(tmp_path: Path) -> None:
+    with pytest.raises(InputError):
+        open_sqlite_ledger(tmp_path / "ledger.db")
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("content", [b"not a database at all" * 100, b"SQLite format 3\x00" + bytes(200)])
+def test_a_file_that_is_no_ledger_is_named_as_damaged_and_left_alone(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "ledger.db"
+    path.write_bytes(content)
+    with pytest.raises(DamagedError):
+        open_sqlite_ledger(path)
+    assert path.read_bytes() == content
+
+
+def test_another_programs_database_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "ledger.db"
+    connection = sqlite3.connect(path)
+    connection.execute("CREATE TABLE mine (a)")
+    connection.close()
+    with pytest.raises(DamagedError) as caught:
+        open_sqlite_ledger(path)
+    assert "not a ledger of Keyturn" in caught.value.message
+
+
+def test_a_ledger_of_a_newer_version_is_refused_with_what_to_do(tmp_path: Path) -> None:
+    path = tmp_path / "ledger.db"
+    make(path)
+    connection = sqlite3.connect(path)
+    connection.execute("PRAGMA user_version = 99")
+    connection.close()
+    with pytest.raises(DamagedError) as caught:
+        open_sqlite_ledger(path)
+    assert "schema version 99" in caught.value.message
+
+
+def test_a_file_that_a_crash_left_empty_is_used_again(tmp_path: Path) -> None:
+    path = tmp_path / "ledger.db"
+    path.touch()
+    make(path)
+    open_sqlite_ledger(path).close()
+
+
+def test_a_ledger_that_another_process_keeps_locked_is_said_to_be_locked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sqlite_ledger, "_BUSY_MILLISECONDS", 50)
+    path = tmp_path / "ledger.db"
+    make(path)
+    other = sqlite3.connect(path, isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    ledger = open_sqlite_ledger(path)
+    with pytest.raises(MachineError) as caught:
+        carry_out(ledger, Register(1, key_arn(1), activated=True), ACTOR, NOW)
+    assert "locked by another process" in caught.value.message
+    other.execute("ROLLBACK")
+    other.close()
+    assert ledger.head().state == cloud_state()
+    ledger.close()
+
+
+def test_a_flipped_byte_in_a_stored_entry_is_found(tmp_path: Path) -> None:
+    path = tmp_path / "ledger.db"
+    make(path)
+    connection = sqlite3.connect(path)
+    (raw,) = connection.execute("SELECT entry FROM journal").fetchone()
+    connection.execute("UPDATE journal SET entry = ?", (raw.replace(b"northwind", b"southwind"),))
+    connection.commit()
+    connection.close()
+    ledger = open_sqlite_ledger(path)
+    head = ledger.head()
+    from engine.ledger.journal import verify_chain
+
+    with pytest.raises(DamagedError):
+        verify_chain(ledger.journal(), head.journal_length, head.journal_hash)
+    ledger.close()
+
+
+def test_a_ledger_of_another_tenant_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / ".keyturn" / "ledger.db"
+    make(path)
+    other = declaration(DECLARATION.replace("tenant: northwind", "tenant: southwind"))
+    with pytest.raises(InputError) as caught:
+        open_ledger(other, tmp_path)
+    assert "'northwind'" in caught.value.message
+    assert "'southwind'" in caught.value.message
+
+
+@pytest.mark.parametrize(("text", "vault_is_empty"), [(declared_generations(2, current=2), True), (DECLARATION, False)])
+def test_a_lost_ledger_is_not_replaced_by_a_new_one(tmp_path: Path, text: str, vault_is_empty: bool) -> None:
+    with pytest.raises(InputError) as caught:
+        open_or_create_ledger(declaration(text), tmp_path, ACTOR, NOW, vault_is_empty=vault_is_empty)
+    assert "there must have been one" in caught.value.message
+    assert not (tmp_path / ".keyturn").exists()
+
+
+def test_a_folder_that_cannot_be_made_is_said(tmp_path: Path) -> None:
+    (tmp_path / "deep").write_text("a file where the folder would be")
+    with pytest.raises(MachineError) as caught:
+        make(tmp_path / "deep" / "ledger.db")
+    assert "cannot be made" in caught.value.message
