@@ -40,7 +40,7 @@ lint: .venv/.installed ## ruff and mypy
 	$(BIN)/mypy
 
 bench: setup ## Benchmarks, as ratios; writes .bench/results.json
-	$(BIN)/python -m tests.bench
+	$(BIN)/python -m tests.bench $(BENCH)
 
 soak: setup ## Long fault and concurrency runs
 	$(BIN)/python -m pytest -m soak
