@@ -64,7 +64,7 @@ def command(
     from cli.key_change import require_valid, rewrap, show_next
     from cli.workspace import (
         actor,
-        key_access,
+        connect_kms,
         load_workspace,
         now,
         open_vault,
@@ -85,8 +85,8 @@ def command(
     existing = open_ledger(declaration, workspace.folder)
     state = existing.head().state if existing is not None else initial_state(declaration)
     refuse_if_rules_say_no(state, register)
-    access = key_access(workspace, vendor_profile)
-    require_valid(workspace, declaration.current, key_arn, state, access, vendor_profile, quiet=as_json)
+    connections = connect_kms(workspace, vendor_profile)
+    require_valid(workspace, declaration.current, key_arn, state, connections, quiet=as_json)
 
     who = actor(workspace, "enable")
     vault = open_vault(workspace)
@@ -97,11 +97,11 @@ def command(
     if saved is None or saved.key_arn != arn:
         carry_out(ledger, register, who, now())
     note(f"saved: {arn} is registered as generation {declaration.current}")
-    _require_vendor_for_service_keys(ledger, access.vendor is not None)
+    _require_vendor_for_service_keys(ledger, connections.vendor is not None)
     agreed = _agreement(terms, agree_terms, agreed_by)
     carry_out(ledger, Enable(declaration.current, agreed.by, agreed.terms_sha256), who, now())
     note("enabled: Cloud Key Management is disabled, for good")
-    report = rewrap(ledger, workspace, access, vault, who)
+    report = rewrap(ledger, workspace, connections.access(), vault, who)
     if as_json:
         print_json(
             {

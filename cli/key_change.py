@@ -11,7 +11,7 @@ from cli.display import note, warn
 from engine.errors import ExitCode, KeyAccessError
 
 if TYPE_CHECKING:
-    from cli.workspace import Workspace
+    from cli.workspace import Connections, Workspace
     from engine.envelope.data_keys import KeyAccess
     from engine.ledger.interface import Actor, Ledger
     from engine.lifecycle import TenantState
@@ -39,8 +39,7 @@ def require_valid(
     number: int,
     key_arn: str,
     state: TenantState,
-    access: KeyAccess,
-    vendor_profile: str | None,
+    connections: Connections,
     *,
     quiet: bool,
 ) -> None:
@@ -50,10 +49,9 @@ def require_valid(
         RefusedError: A check failed; nothing is saved (EKM-24).
         KeyAccessError, AwsError, InputError: It could not be validated.
     """
-    from cli.workspace import callers
     from engine.validation import validate_key
 
-    report = validate_key(workspace.declaration, number, key_arn, state, callers(workspace, access, vendor_profile))
+    report = validate_key(workspace.declaration, number, key_arn, state, connections.callers())
     if not quiet:
         for check in report.checks:
             mark, colour = _MARKS[check.outcome.value]

@@ -46,7 +46,7 @@ def command(
     from cli.key_change import require_valid, rewrap, show_next
     from cli.workspace import (
         actor,
-        key_access,
+        connect_kms,
         load_workspace,
         now,
         open_vault,
@@ -62,7 +62,7 @@ def command(
     refuse_local_ledger_in_ci(workspace, allowed=local_ledger)
     ledger = workspace.ledger()
     state = ledger.head().state
-    access = key_access(workspace, vendor_profile)
+    connections = connect_kms(workspace, vendor_profile)
     who = actor(workspace, f"rotate --to {number}")
     if _is_in_flight(state, number, str(given) if given is not None else None):
         note(f"resuming the move to generation {number}")
@@ -70,10 +70,10 @@ def command(
         arn = given or parse_key_arn(_declared_arn(workspace.declaration, number))
         rotate = Rotate(number, arn)
         refuse_if_rules_say_no(state, rotate)
-        require_valid(workspace, number, str(arn), state, access, vendor_profile, quiet=as_json)
+        require_valid(workspace, number, str(arn), state, connections, quiet=as_json)
         carry_out(ledger, rotate, who, now())
         note(f"new data keys go to generation {number}; the older keys stay usable")
-    report = rewrap(ledger, workspace, access, open_vault(workspace), who)
+    report = rewrap(ledger, workspace, connections.access(), open_vault(workspace), who)
     current = ledger.head().state.current
     if as_json:
         print_json(

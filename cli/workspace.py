@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
@@ -15,14 +16,20 @@ from engine.ledger.opening import open_ledger
 from engine.lifecycle import Refusal, decide
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
     from engine.declaration import Declaration
     from engine.envelope.data_keys import KeyAccess
+    from engine.jobs.operation import JobContext
+    from engine.jobs.progress import Progressed
     from engine.jobs.vault import Vault
+    from engine.kms import Kms
     from engine.ledger.interface import Ledger
     from engine.lifecycle import Command, TenantState
     from engine.validation import Callers
+
+EVENTS = ".keyturn/events.jsonl"
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,25 +89,42 @@ def actor(workspace: Workspace, command: str) -> Actor:
     return Actor(caller_identity(workspace.declaration.account.region).arn, f"keyturn {command}", VERSION)
 
 
-def key_access(workspace: Workspace, vendor_profile: str | None) -> KeyAccess:
-    """With whose credentials keys are used: the usual chain's, and the vendor's where a profile is given."""
-    from engine.envelope.data_keys import KeyAccess
+@dataclass(frozen=True, slots=True)
+class Connections:
+    """AWS KMS with the credentials of the usual chain, and with the vendor's where its profile is given."""
+
+    region: str
+    customer: Kms
+    vendor: Kms | None
+    vendor_profile: str | None
+
+    def access(self) -> KeyAccess:
+        """With whose credentials keys are used."""
+        from engine.envelope.data_keys import KeyAccess
+
+        return KeyAccess(self.customer, self.vendor, os.environ.get("KEYTURN_SERVICE_KEY") or None)
+
+    def callers(self) -> Callers:
+        """With whose credentials a key is validated; the vendor's account as STS tells it.
+
+        Raises:
+            AwsError: AWS does not tell whose the vendor's credentials are.
+        """
+        from engine.kms.identity import caller_identity
+        from engine.validation import Callers
+
+        if self.vendor is None:
+            return Callers(self.customer)
+        return Callers(self.customer, self.vendor, caller_identity(self.region, self.vendor_profile).account_id)
+
+
+def connect_kms(workspace: Workspace, vendor_profile: str | None) -> Connections:
+    """Connect to AWS KMS in the declared Region."""
     from engine.kms import connect
 
     region = workspace.declaration.account.region
     vendor = connect(region, profile=vendor_profile, identity="the vendor") if vendor_profile else None
-    return KeyAccess(connect(region), vendor, os.environ.get("KEYTURN_SERVICE_KEY") or None)
-
-
-def callers(workspace: Workspace, access: KeyAccess, vendor_profile: str | None) -> Callers:
-    """With whose credentials a key is validated; the vendor's account as STS tells it."""
-    from engine.kms.identity import caller_identity
-    from engine.validation import Callers
-
-    if access.vendor is None:
-        return Callers(access.customer)
-    identity = caller_identity(workspace.declaration.account.region, vendor_profile)
-    return Callers(access.customer, access.vendor, identity.account_id)
+    return Connections(region, connect(region), vendor, vendor_profile)
 
 
 def refuse_local_ledger_in_ci(workspace: Workspace, *, allowed: bool) -> None:
@@ -130,7 +154,48 @@ def refuse_if_rules_say_no(state: TenantState, command: Command) -> None:
 
 
 def open_vault(workspace: Workspace) -> Vault:
-    """The tenant's vault, made where it is a folder that does not exist yet."""
-    from engine.jobs.vault import open_vault as open_declared_vault
+    """The tenant's vault, made where there is none yet.
 
-    return open_declared_vault(workspace.declaration, workspace.folder)
+    Raises:
+        InputError, DamagedError, MachineError: It is another tenant's, no vault, or cannot be opened.
+    """
+    from engine.jobs.vault import open_or_create_vault
+
+    return open_or_create_vault(workspace.declaration.vault, workspace.folder, workspace.declaration.tenant)
+
+
+@contextmanager
+def job_context(workspace: Workspace, command: str, vendor_profile: str | None) -> Iterator[JobContext]:
+    """What a job works with, with its progress on stderr and its events beside the declaration.
+
+    Raises:
+        InputError: The ledger is missing and there must have been one, or the vault is another tenant's.
+        AwsError: AWS does not tell who runs the job.
+    """
+    from cli.progress import progress
+    from engine.jobs.events import JsonLinesEvents
+    from engine.jobs.operation import JobContext
+    from engine.ledger.opening import open_or_create_ledger
+
+    who = actor(workspace, command)
+    vault = open_vault(workspace)
+    ledger = open_or_create_ledger(workspace.declaration, workspace.folder, who, now(), vault_is_empty=vault.is_empty())
+    done = 0
+
+    with progress(command, bytes_counted=True) as advance:
+
+        def advanced(step: Progressed) -> None:
+            nonlocal done
+            done += step.bytes
+            advance(done, None)
+
+        yield JobContext(
+            declaration=workspace.declaration,
+            ledger=ledger,
+            access=connect_kms(workspace, vendor_profile).access(),
+            vault=vault,
+            actor=who,
+            events=JsonLinesEvents(workspace.folder / EVENTS),
+            progress=advanced,
+        )
+    ledger.close()

@@ -1,0 +1,93 @@
+"""How the report of a job looks, for people and as JSON."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from cli.display import note, print_json, show_error, warn
+from engine.jobs.report import Outcome, ProblemKind
+
+if TYPE_CHECKING:
+    from engine.jobs.report import JobReport, WorkloadResult
+
+_SHOWN_PROBLEMS = 20
+
+
+def tell_job(report: JobReport) -> None:
+    """Tell people what became of a job: what was done on stdout, what went wrong on stderr."""
+    click.echo(f"{report.workflow.title}, job {report.job_id}")
+    for result in report.results:
+        if result.outcome is not Outcome.FAILED:
+            click.echo(f"  {_line(result)}")
+    for result in report.results:
+        _tell_problems(result)
+    for result in report.failures:
+        if result.error is not None:
+            show_error(result.error)
+    if report.not_covered:
+        note(f"left to another product's jobs: {', '.join(report.not_covered)}")
+    done = len(report.results) - len(report.failures)
+    total = sum(result.bytes for result in report.results)
+    files = sum(result.files for result in report.results)
+    click.echo(f"{done} of {len(report.results)} workloads done: {files} files, {total / 1_000_000:.1f} MB")
+
+
+def print_job(report: JobReport) -> None:
+    """Print the report as one JSON document."""
+    print_json(
+        {
+            "job": report.job_id,
+            "workflow": report.workflow.title,
+            "started_at": report.started_at.isoformat(),
+            "ended_at": report.ended_at.isoformat(),
+            "results": [_document(result) for result in report.results],
+            "not_covered": list(report.not_covered),
+        }
+    )
+
+
+def _line(result: WorkloadResult) -> str:
+    parts = [f"{result.files} files", f"{result.bytes / 1_000_000:.1f} MB"]
+    if result.unchanged:
+        parts.append(f"{result.unchanged} unchanged")
+    if result.held:
+        parts.append("legal hold copy too")
+    if result.snapshot is not None:
+        parts.append(f"snapshot {result.snapshot}")
+    return f"{result.workload}: {', '.join(parts)}"
+
+
+def _tell_problems(result: WorkloadResult) -> None:
+    for problem in result.problems[:_SHOWN_PROBLEMS]:
+        text = f"{result.workload}: {problem.path or '.'} {problem.reason}"
+        if problem.kind is ProblemKind.NOTE:
+            note(text)
+        else:
+            warn(text)
+    if len(result.problems) > _SHOWN_PROBLEMS:
+        warn(f"{result.workload}: {len(result.problems) - _SHOWN_PROBLEMS} more such files; --json lists them all")
+
+
+def _document(result: WorkloadResult) -> dict[str, Any]:
+    error = result.error
+    return {
+        "workload": result.workload,
+        "outcome": result.outcome.value,
+        "snapshot": result.snapshot,
+        "files": result.files,
+        "bytes": result.bytes,
+        "unchanged": result.unchanged,
+        "legal_hold": result.held,
+        "problems": [{"path": p.path, "kind": p.kind.value, "reason": p.reason} for p in result.problems],
+        "error": None
+        if error is None
+        else {
+            "message": error.message,
+            "hint": error.hint,
+            "exit_code": int(error.exit_code),
+            "key_failure": getattr(getattr(error, "failure", None), "value", None),
+            "key_arn": getattr(error, "key_arn", None),
+        },
+    }
