@@ -48,7 +48,7 @@ retention_days: 30
 max_operation_seconds: 300
 """
 
-_CDKTF = {"language": "python", "app": "python -m stacks", "projectId": "{tenant}", "sendCrashReports": "false"}
+_CDKTF = {"language": "python", "app": "python -P -m stacks", "projectId": "{tenant}", "sendCrashReports": "false"}
 _PACKAGE = {
     "name": "{tenant}-keys",
     "version": "1.0.0",

@@ -21,6 +21,10 @@ from engine.schema_check import check_schema
 
 SCHEMA = Path(__file__).with_name("declaration.schema.json")
 
+# What the keys of our stacks carry, and by which validation and review know them.
+TENANT_TAG = "keyturn:tenant"
+GENERATION_TAG = "keyturn:generation"
+
 DEFAULT_DELETION_WINDOW_IN_DAYS = 30
 DEFAULT_LEDGER = "sqlite:///.keyturn/ledger.db"
 DEFAULT_VAULT = ".keyturn/vault"

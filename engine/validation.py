@@ -27,6 +27,7 @@ from typing import TYPE_CHECKING
 
 from engine.access import VENDOR_REQUIRED_ACTIONS, Caller, KeyState, Request, Verdict, evaluate, parse_key_policy
 from engine.arn import parse_key_arn, partition_of
+from engine.declaration import GENERATION_TAG, TENANT_TAG
 from engine.errors import KeyAccessError, KeyFailure, RefusedError
 from engine.ledger.interface import encryption_context
 
@@ -39,8 +40,6 @@ if TYPE_CHECKING:
     from engine.lifecycle import TenantState
 
 _ADMINISTRATION = ("kms:DisableKey", "kms:EnableKey", "kms:PutKeyPolicy", "kms:RevokeGrant")
-TENANT_TAG = "keyturn:tenant"
-GENERATION_TAG = "keyturn:generation"
 
 
 class Outcome(Enum):

@@ -10,8 +10,11 @@ import json
 import sys
 from dataclasses import asdict
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from tests.bench.result import Result
+if TYPE_CHECKING:
+    from tests.bench.result import Result
+
 
 FOLDER = Path(__file__).parent
 RESULTS = FOLDER.parent.parent / ".bench" / "results.json"

@@ -1,0 +1,1 @@
+"""The demonstration: its stage, its infrastructure, its story."""

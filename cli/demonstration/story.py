@@ -1,0 +1,234 @@
+"""The story of the demonstration: a tenant's key from its first deploy to a revocation, on real parts."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+from contextlib import ExitStack
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from cli.demonstration.compare import count_files, differences
+from cli.demonstration.infrastructure import (
+    CUSTOMER,
+    REGION,
+    TERMS,
+    VENDOR,
+    add_terraform,
+    declare,
+    deploy,
+    find_cdktf,
+    plan,
+    write_repository,
+)
+from cli.demonstration.stage import Stage
+from engine.errors import ExitCode, InputError
+from engine.jobs.sample_tenant import TenantSize, write_sample_tenant
+from engine.sandbox import Identity, Sandbox, SandboxSettings, require_sandbox, scrubbed_environment
+
+if TYPE_CHECKING:
+    from engine.kms import Kms
+
+_VENDOR = ("--vendor-profile", "vendor")
+_LATE = TenantSize(users=1, mails_per_user=12, files_per_user=4, sites=0, total_bytes=1_000_000)
+
+
+def tell_story(source: Path | None, keep: Path | None) -> ExitCode:
+    """Show the main job.
+
+    Args:
+        source: The user's own folder to back up, or None for a made-up tenant.
+        keep: A new folder to work in and to keep, or None.
+
+    Raises:
+        InputError: The folder to back up is not there, or the one to keep is.
+        MachineError: Something that the demonstration needs is missing.
+        ExpectationError: Something did not come out as it must.
+    """
+    cdktf = find_cdktf()
+    if source is not None and not source.is_dir():
+        raise InputError(f"there is no folder {str(source)!r} to back up")
+    if keep is not None and keep.exists():
+        raise InputError(f"{str(keep)!r} exists already", "name a new folder")
+    with ExitStack() as stack:
+        folder = keep.resolve() if keep is not None else Path(tempfile.mkdtemp(prefix="keyturn-demo-"))
+        if keep is None:
+            stack.callback(shutil.rmtree, folder, ignore_errors=True)
+        settings = SandboxSettings(customer_account_id=CUSTOMER, vendor_account_id=VENDOR, region=REGION)
+        sandbox = stack.enter_context(Sandbox.start(settings))
+        require_sandbox(sandbox.endpoint_url, sandbox.nonce)
+        repository = folder / "repository"
+        write_repository(repository)
+        environment = add_terraform(scrubbed_environment(os.environ), folder / "terraform")
+        environment.pop("KEYTURN_DECLARATION", None)
+        environment |= sandbox.environment(Identity.CUSTOMER)
+        stage = Stage(repository, environment)
+        _Story(stage, sandbox, cdktf, folder, source).tell()
+    return ExitCode.DONE
+
+
+class _Story:
+    def __init__(self, stage: Stage, sandbox: Sandbox, cdktf: Path, folder: Path, source: Path | None) -> None:
+        self._stage = stage
+        self._sandbox = sandbox
+        self._cdktf = cdktf
+        self._folder = folder
+        self._source = source.resolve() if source is not None else folder / "tenant"
+        self._made_up = source is None
+        self._late = folder / "later"
+        self._held = ""
+
+    def tell(self) -> None:
+        click.echo(click.style("Keyturn: your own key for Druva's backups, on a sandbox on this machine", bold=True))
+        first = self._provision()
+        self._enable(first)
+        self._back_up()
+        second = self._second_generation()
+        self._rotate(first, second)
+        self._restore()
+        self._block_the_dangerous_plan()
+        self._revoke(second)
+        self._reinstate(second)
+        self._stage.summary()
+
+    def _provision(self) -> str:
+        stage = self._stage
+        stage.chapter("A key in your own AWS account, provisioned as code")
+        declare(stage.folder, {1: "active"}, current=1)
+        stage.keyturn("check", show=["ekm.yaml: valid"])
+        key_arn = deploy(stage, self._cdktf)["generation_1_key_arn"]
+        stage.say(f"generation 1 is {key_arn}")
+        status = json.loads(stage.keyturn("status", "--json").stdout)
+        stage.expect(status["alias"]["arn"] == key_arn, "the alias points to the key that was deployed", "EKM-21")
+        return key_arn
+
+    def _enable(self, key_arn: str) -> None:
+        stage = self._stage
+        stage.chapter("Enterprise Key Management, enabled")
+        stage.keyturn("enable", "--key-arn", key_arn, *_VENDOR, expect=1, show=["error:"])
+        stage.expect(self._mode() == "Disabled", "without agreeing to the legal terms nothing is enabled", "EKM-26")
+        digest = hashlib.sha256(TERMS.encode()).hexdigest()
+        agreement = ("--terms", "terms.txt", "--agree-terms", digest, "--agreed-by", "Ada Lovelace")
+        enabled = stage.keyturn("enable", "--key-arn", key_arn, *agreement, *_VENDOR, show=["ok", "enabled"])
+        stage.expect(
+            "wrapped and unwrapped as the vendor" in enabled.stderr, "the vendor really can use the key", "EKM-23"
+        )
+        stage.keyturn("confirm", "1", "--key-arn", key_arn, "--by", "Ada Lovelace", show=["generation"])
+        stage.expect(self._mode() == "Enabled", "External Cloud Key Management: Enabled", "EKM-27")
+
+    def _back_up(self) -> None:
+        stage = self._stage
+        stage.chapter("A backup under your key")
+        if self._made_up:
+            write_sample_tenant(self._source)
+        files, size = count_files(self._source)
+        stage.say(f"the tenant: {files} files, {size / 1_000_000:.0f} MB")
+        found = json.loads(stage.keyturn("run", "backup", "--source", str(self._source), *_VENDOR, "--json").stdout)
+        results = found["results"]
+        stage.expect(
+            bool(results), f"{len(results)} workloads are backed up, each under a data key of its own", "EKM-41"
+        )
+        self._held = results[0]["workload"]
+        hold = ("--workload", self._held, "--legal-hold", self._held)
+        stage.keyturn("run", "backup", "--source", str(self._source), *hold, *_VENDOR, show=[self._held])
+        stage.expect(not self._plaintext_in_vault(), "no file's content or name stands in the vault", "EKM-02")
+
+    def _second_generation(self) -> str:
+        stage = self._stage
+        stage.chapter("A second key, reviewed before it is deployed")
+        shutil.copy(stage.folder / "ekm.yaml", stage.folder / "base.yaml")
+        declare(stage.folder, {1: "active", 2: "active"}, current=1)
+        stage.keyturn("check", "--against", "base.yaml", show=["ekm.yaml: valid"])
+        reviewed = plan(stage, self._cdktf, "second")
+        stage.keyturn("review", reviewed.name, "--base-declaration", "base.yaml", show=["PASS"])
+        stage.expect(True, "the plan that adds generation 2 passes the review", "EKM-29")
+        key_arn = deploy(stage, self._cdktf)["generation_2_key_arn"]
+        stage.say(f"generation 2 is {key_arn}")
+        return key_arn
+
+    def _rotate(self, first: str, second: str) -> None:
+        stage = self._stage
+        stage.chapter("The rotation, without interruption")
+        stage.keyturn("rotate", "--to", "2", "--key-arn", first, *_VENDOR, expect=1, show=["error:"])
+        stage.expect(self._current() == first, "a key that was used before is refused, and the old one stays", "EKM-31")
+        stage.keyturn("rotate", "--to", "2", "--key-arn", second, *_VENDOR, show=["new data keys", "next"])
+        stage.keyturn("retire", "1", expect=1, show=["error:"])
+        stage.expect(self._generation(1)["ledger"] == "retained", "the old key is not let go too early", "EKM-33")
+        stage.keyturn("confirm", "2", "--key-arn", second, "--by", "Ada Lovelace", show=["generation"])
+        stage.expect(
+            self._generation(1)["data_keys"] == 0 and self._generation(2)["data_keys"] > 0,
+            "every data key has moved to generation 2, and each is proved to open there",
+            "EKM-33",
+        )
+
+    def _restore(self) -> None:
+        stage = self._stage
+        stage.chapter("Everything comes back, byte for byte")
+        write_sample_tenant(self._late, size=_LATE, seed=7)
+        stage.keyturn("run", "backup", "--source", str(self._late), *_VENDOR, show=["exchange"])
+        before, after = self._folder / "restored", self._folder / "restored-later"
+        labels = [f"--workload={result['workload']}" for result in self._backed_up()]
+        stage.keyturn("run", "restore", "--to", str(before), *labels, *_VENDOR, "--json")
+        stage.expect(not differences(self._source, before), "what was stored before the rotation is restored", "EKM-35")
+        stage.keyturn("run", "restore", "--to", str(after), "--workload", self._late_workload(), *_VENDOR)
+        late = self._late_workload()
+        stage.expect(not differences(self._late / late, after / late), "what was stored after it, too", "EKM-35")
+
+    def _block_the_dangerous_plan(self) -> None:
+        stage = self._stage
+        stage.chapter("A pull request that would delete generation 1")
+        shutil.copy(stage.folder / "ekm.yaml", stage.folder / "base.yaml")
+        declare(stage.folder, {1: "deleted", 2: "active"}, current=2)
+        dangerous = plan(stage, self._cdktf, "dangerous")
+        text = stage.keyturn("review", dangerous.name, "--base-declaration", "base.yaml", expect=1)
+        for line in text.stdout.splitlines():
+            stage.say(line)
+        report = json.loads(
+            stage.keyturn("review", dangerous.name, "--base-declaration", "base.yaml", "--json", expect=1).stdout
+        )
+        stage.expect(report["verdict"] == "block", "the plan is blocked", "EKM-33")
+        effects = {(entry["workflow"], entry["variant"]) for entry in report["impact"]}
+        stage.expect(bool(effects), f"the review names the {len(effects)} workflows that would break", "EKM-41")
+        stage.expect(
+            not any("legal hold" in variant for _, variant in effects), "legal hold is not among them", "EKM-43"
+        )
+        shutil.copy(stage.folder / "base.yaml", stage.folder / "ekm.yaml")
+
+    def _revoke(self, key_arn: str) -> None:
+        stage = self._stage
+        stage.chapter("You revoke the key")
+        self._kms().disable_key(key_arn)
+        stage.say(f"{key_arn} is disabled in AWS KMS")
+        failed = stage.keyturn("run", "backup", "--source", str(self._source), *_VENDOR, expect=4)
+        stage.say(next((line for line in failed.stderr.splitlines() if line.startswith("error:")), ""))
+        stage.expect("revoked" in failed.stderr, "the next backup fails, and says that the key is revoked", "EKM-46")
+        nothing = self._folder / "refused"
+        stage.keyturn("run", "restore", "--to", str(nothing), *_VENDOR, expect=4)
+        stage.expect(count_files(nothing)[0] == 0, "a restore fails and writes nothing", "EKM-10")
+        held = self._folder / "held"
+        stage.keyturn("run", "download", "--legal-hold", "--to", str(held), *_VENDOR, show=[self._held])
+        stage.expect(
+            not differences(self._source / self._folder_of(self._held), held / self._folder_of(self._held)),
+            "the legal hold download does not fail, byte for byte",
+            "EKM-43",
+        )
+
+    def _reinstate(self, key_arn: str) -> None:
+        stage = self._stage
+        stage.chapter("You give it back")
+        self._kms().enable_key(key_arn)
+        stage.keyturn("run", "backup", "--source", str(self._source), *_VENDOR, "--json")
+        again = self._folder / "again"
+        labels = [f"--workload={result['workload']}" for result in self._backed_up()]
+        stage.keyturn("run", "restore", "--to", str(again), *labels, *_VENDOR, "--json")
+        stage.expect(not differences(self._source, again), "backups and restores work again", "EKM-09")
+        stage.keyturn("history", show=["enabled", "rotation", "integrated"])
+
+    def _status(self) -> dict[str, object]:
+        status: dict[str, object] = json.loads(self._stage.keyturn("status", "--json").stdout)
+        return status

@@ -1,0 +1,46 @@
+"""The CDKTF application, as `cdktf` starts it by `python -m stacks`.
+
+It reads the declarations that `KEYTURN_DECLARATION` names and writes the stacks into the folder that
+`CDKTF_OUTDIR` names. A mistake ends it with `error:` and `hint:` lines and the error's exit code, before
+Node.js is started; nothing else is printed.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from engine.errors import ExitCode, KeyturnError
+from stacks.declarations import declared_path, load_declarations
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+DEFAULT_FOLDER = "cdktf.out"
+
+
+def main(environment: Mapping[str, str]) -> ExitCode:
+    """Synthesise, and say on standard error what stopped it.
+
+    Args:
+        environment: The process's environment variables.
+
+    Returns:
+        The exit code; `DONE` when every stack is written.
+    """
+    try:
+        declarations = load_declarations(declared_path(environment))
+        # CDKTF takes most of a second to load, so it comes after what needs none of it.
+        from stacks.synthesis import Synthesis
+
+        Synthesis(declarations, Path(environment.get("CDKTF_OUTDIR") or DEFAULT_FOLDER)).write()
+    except KeyturnError as error:
+        for line in error.diagnostics():
+            sys.stderr.write(f"error: {line}\n")
+        if error.hint is not None:
+            sys.stderr.write(f"hint: {error.hint}\n")
+        return error.exit_code
+    except KeyboardInterrupt:
+        return ExitCode.INTERRUPTED
+    return ExitCode.DONE

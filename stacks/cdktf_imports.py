@@ -1,0 +1,77 @@
+"""Every import from CDKTF, in one place.
+
+Moving to another release, or to CDK Terrain, is a change of this module. It is imported only by what
+builds stacks: the base install has no CDKTF.
+
+- CDKTF's library runs in a Node.js process that starts with the import. What is missing of the two, or
+  cannot be started, ends in an error of ours.
+- That process prints a banner about the age of Node.js on every start; it says nothing about a stack, so
+  it is silenced unless the user decided otherwise.
+- An error annotation ends a synthesis here, always: the command line's wish to go on is taken out of the
+  environment, so that what a guard refuses is never written.
+"""
+
+from __future__ import annotations
+
+import os
+
+from engine.errors import MachineError
+from stacks.node import require_node
+
+# The first lists the major versions to be silent about, the others take any value.
+_SILENCED_BANNERS = {
+    "JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION": ",".join(str(major) for major in range(14, 61)),
+    "JSII_SILENCE_WARNING_DEPRECATED_NODE_VERSION": "1",
+    "JSII_SILENCE_WARNING_UNTESTED_NODE_VERSION": "1",
+    "JSII_SILENCE_WARNING_KNOWN_BROKEN_NODE_VERSION": "1",
+}
+_GO_ON_AFTER_ERRORS = "CDKTF_CONTINUE_SYNTH_ON_ERROR_ANNOTATIONS"
+
+for _variable, _value in _SILENCED_BANNERS.items():
+    os.environ.setdefault(_variable, _value)
+os.environ.pop(_GO_ON_AFTER_ERRORS, None)
+
+require_node(os.environ)
+
+try:
+    import jsii
+    from cdktf import (
+        Annotations,
+        App,
+        Aspects,
+        IAspect,
+        TerraformOutput,
+        TerraformProvider,
+        TerraformProviderGeneratorMetadata,
+        TerraformResource,
+        TerraformResourceLifecycle,
+        TerraformStack,
+    )
+    from constructs import Construct, IConstruct, IValidation
+except ModuleNotFoundError as error:
+    raise MachineError(
+        f"the stacks need CDKTF, which is not installed (no module {error.name!r})",
+        "install it with: pip install 'keyturn[stacks]'",
+    ) from error
+except Exception as error:
+    # CDKTF's library reports what it cannot do on this machine as bare exceptions of many kinds.
+    raise MachineError(f"CDKTF cannot be started: {error}") from error
+
+implements = jsii.implements
+
+__all__ = [
+    "Annotations",
+    "App",
+    "Aspects",
+    "Construct",
+    "IAspect",
+    "IConstruct",
+    "IValidation",
+    "TerraformOutput",
+    "TerraformProvider",
+    "TerraformProviderGeneratorMetadata",
+    "TerraformResource",
+    "TerraformResourceLifecycle",
+    "TerraformStack",
+    "implements",
+]

@@ -1,0 +1,124 @@
+"""What a correct declaration may ask for and the stacks cannot make: it ends the synthesis, with its place.
+
+Making another kind of key than the declared one in silence would be worse than making none, so:
+
+- The stacks make keys with material of AWS KMS. One with imported material, in a CloudHSM or an external
+  key store is made elsewhere and declared by its `key_arn` (EKM-06).
+- They make no replicas of a multi-Region key.
+- An alias can point to a key made elsewhere only where its `key_arn` is declared.
+- A key policy has at most 32 KiB.
+
+Several declarations that are synthesised together share an account's names: each tenant, each alias of
+an account and Region, and each declared key stands once.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from engine.declaration import DeclaredState, Origin
+from stacks.custody import alias_target
+from stacks.key_policy import MAX_POLICY_BYTES, key_policy
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from engine.declaration import Declaration, DeclaredGeneration
+    from engine.errors import Mistake
+    from engine.located_yaml import LocatedDocument, PathOfKeys
+
+Located = tuple["LocatedDocument", "Declaration"]
+
+
+def find_limits(document: LocatedDocument, declaration: Declaration) -> tuple[Mistake, ...]:
+    """What one declaration asks for beyond the rules above.
+
+    Args:
+        document: The declaration as read, for the places.
+        declaration: The same, typed.
+
+    Returns:
+        Every such place; empty where the stacks can make all of it.
+    """
+    return tuple(_limits(document, declaration))
+
+
+def find_collisions(declarations: Sequence[Located]) -> tuple[Mistake, ...]:
+    """Names that stand in more than one of the declarations, each reported where it stands again."""
+    return tuple(_collisions(declarations))
+
+
+def _limits(document: LocatedDocument, declaration: Declaration) -> Iterator[Mistake]:
+    for index, generation in enumerate(declaration.generations):
+        if generation.state is DeclaredState.DELETED:
+            continue
+        path: PathOfKeys = ("generations", index)
+        if generation.made_by_stacks:
+            yield from _limits_of_key(document, path, generation)
+        if _has_no_target(generation) and generation.alias is not None:
+            yield document.mistake(
+                (*path, "alias"),
+                f"the stacks cannot point the alias {generation.alias!r} to generation {generation.number}: its key is "
+                "made elsewhere and its ARN is not declared",
+                "key_arn beside its address: the ARN that your own Terraform gave it",
+            )
+    target = alias_target(declaration)
+    if _has_no_target(target):
+        yield document.mistake(
+            ("generations", declaration.generations.index(target), "address"),
+            f"the stacks cannot point the alias {declaration.alias!r} to generation {target.number}: its key is made "
+            "elsewhere and its ARN is not declared",
+            "key_arn beside it: the ARN that your own Terraform gave the key",
+        )
+    size = max(
+        len(key_policy(declaration, generation.number).to_json().encode())
+        for generation in declaration.generations
+        if generation.state is not DeclaredState.DELETED
+    )
+    if size > MAX_POLICY_BYTES:
+        yield document.mistake(
+            ("key_administrators",),
+            f"the key policy would be {size} bytes long",
+            f"at most {MAX_POLICY_BYTES} bytes, the limit of AWS KMS: declare fewer principals",
+        )
+
+
+def _limits_of_key(document: LocatedDocument, path: PathOfKeys, generation: DeclaredGeneration) -> Iterator[Mistake]:
+    if generation.origin is not Origin.AWS_KMS:
+        yield document.mistake(
+            (*path, "origin"),
+            f"the stacks do not make keys of origin {generation.origin.value}",
+            "key_arn: the ARN of a key of this origin that you made yourself; or origin AWS_KMS",
+        )
+    if generation.replicas:
+        yield document.mistake(
+            (*path, "replicas"),
+            f"the stacks do not make replicas, here in {', '.join(generation.replicas)}",
+            "no replicas; or key_arn: the ARN of a key with replicas that you made yourself",
+        )
+
+
+def _has_no_target(generation: DeclaredGeneration) -> bool:
+    return not generation.made_by_stacks and generation.key_arn is None
+
+
+def _collisions(declarations: Sequence[Located]) -> Iterator[Mistake]:
+    first: dict[tuple[str, ...], str] = {}
+    for document, declaration in declarations:
+        place = (declaration.account.partition, declaration.account.account_id, declaration.account.region)
+        claims: list[tuple[tuple[str, ...], PathOfKeys, str]] = [
+            (("tenant", declaration.tenant), ("tenant",), f"the tenant {declaration.tenant!r}"),
+            ((*place, declaration.alias), ("alias",), f"the alias {declaration.alias!r}"),
+        ]
+        for index, generation in enumerate(declaration.generations):
+            path: PathOfKeys = ("generations", index)
+            if generation.alias is not None:
+                claim = ((*place, generation.alias), (*path, "alias"), f"the alias {generation.alias!r}")
+                claims.append(claim)
+            if generation.key_arn is not None:
+                arn = generation.key_arn
+                claims.append((("key", arn.family), (*path, "key_arn"), f"the key {arn}"))
+        for key, path, what in claims:
+            if key in first:
+                yield document.mistake(path, f"{what} is declared in {first[key]} too", "one of its own in each file")
+        first |= {key: document.file for key, _, _ in claims if key not in first}

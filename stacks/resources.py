@@ -1,0 +1,233 @@
+"""Typed Terraform resources of our own, for exactly what the stacks use.
+
+CDKTF's prebuilt AWS provider holds every resource of AWS and costs seconds and more than a gigabyte to
+load; these few classes give the same JSON. Each has a frozen dataclass of arguments whose fields are named
+and typed as the provider's schema has them; `None` leaves an argument out. A test holds every field, and
+what is emitted, against the schema of the real provider.
+
+A text is emitted literally: Terraform's template marks in it are escaped, so that nothing a person writes
+into a description becomes an expression. What is to be resolved by Terraform is a `Reference`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from typing import TYPE_CHECKING, Any
+
+from stacks.cdktf_imports import (
+    TerraformProvider,
+    TerraformProviderGeneratorMetadata,
+    TerraformResource,
+    TerraformResourceLifecycle,
+)
+
+if TYPE_CHECKING:
+    from stacks.cdktf_imports import Construct
+
+PROVIDER_SOURCE = "hashicorp/aws"
+PROVIDER_VERSIONS = ">= 5.100, < 7"
+
+
+@dataclass(frozen=True, slots=True)
+class Reference:
+    """A value that Terraform resolves, such as the ARN of a key yet to be made.
+
+    Attributes:
+        token: CDKTF's placeholder, which it replaces by an expression in the JSON.
+    """
+
+    token: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AwsProviderArguments:
+    """Arguments of the provider `aws`.
+
+    Attributes:
+        region: The Region of every resource.
+        allowed_account_ids: The accounts outside which nothing is done, whatever credentials are at hand.
+    """
+
+    region: str
+    allowed_account_ids: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KmsKeyArguments:
+    """Arguments of `aws_kms_key`; the defaults make a symmetric key for encryption (EKM-14)."""
+
+    description: str
+    policy: str
+    is_enabled: bool
+    multi_region: bool
+    deletion_window_in_days: int
+    enable_key_rotation: bool
+    rotation_period_in_days: int | None
+    tags: Mapping[str, str]
+    key_usage: str = "ENCRYPT_DECRYPT"
+    customer_master_key_spec: str = "SYMMETRIC_DEFAULT"
+    bypass_policy_lockout_safety_check: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KmsAliasArguments:
+    """Arguments of `aws_kms_alias`; the target is a key id or a key ARN."""
+
+    name: str
+    target_key_id: Reference | str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KmsGrantArguments:
+    """Arguments of `aws_kms_grant`; each forces a new grant when it changes."""
+
+    name: str
+    key_id: Reference | str
+    grantee_principal: str
+    operations: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lifecycle:
+    """What Terraform may do to a resource.
+
+    Attributes:
+        prevent_destroy: Whether a plan that would destroy it is refused.
+        create_before_destroy: Whether a replacement is made first.
+    """
+
+    prevent_destroy: bool = False
+    create_before_destroy: bool = False
+
+
+Arguments = AwsProviderArguments | KmsKeyArguments | KmsAliasArguments | KmsGrantArguments
+
+
+class AwsProvider(TerraformProvider):
+    """The provider `hashicorp/aws`, in the range of versions that the tests cover."""
+
+    def __init__(self, scope: Construct, arguments: AwsProviderArguments) -> None:
+        super().__init__(
+            scope,
+            "aws",
+            terraform_resource_type="aws",
+            terraform_provider_source=PROVIDER_SOURCE,
+            terraform_generator_metadata=TerraformProviderGeneratorMetadata(
+                provider_name="aws", provider_version_constraint=PROVIDER_VERSIONS
+            ),
+        )
+        self.arguments = arguments
+
+    def _synthesize_attributes(self) -> Mapping[str, Any]:
+        return attributes_of(self.arguments)
+
+    def _synthesize_hcl_attributes(self) -> Mapping[str, Any]:
+        return hcl_attributes_of(self.arguments)
+
+
+class _Resource(TerraformResource):
+    """A resource whose attributes are its arguments."""
+
+    def __init__(
+        self, scope: Construct, name: str, terraform_type: str, arguments: Arguments, lifecycle: Lifecycle | None
+    ) -> None:
+        super().__init__(
+            scope,
+            name,
+            terraform_resource_type=terraform_type,
+            lifecycle=None
+            if lifecycle is None
+            else TerraformResourceLifecycle(
+                prevent_destroy=lifecycle.prevent_destroy or None,
+                create_before_destroy=lifecycle.create_before_destroy or None,
+            ),
+        )
+        self.arguments = arguments
+
+    def _synthesize_attributes(self) -> Mapping[str, Any]:
+        return attributes_of(self.arguments)
+
+    def _synthesize_hcl_attributes(self) -> Mapping[str, Any]:
+        return hcl_attributes_of(self.arguments)
+
+    def _reference(self, attribute: str) -> Reference:
+        return Reference(self.get_string_attribute(attribute))
+
+
+class KmsKey(_Resource):
+    """A KMS key in the customer's account."""
+
+    def __init__(self, scope: Construct, name: str, arguments: KmsKeyArguments, lifecycle: Lifecycle) -> None:
+        super().__init__(scope, name, "aws_kms_key", arguments, lifecycle)
+
+    @property
+    def arn(self) -> Reference:
+        """The key's full ARN."""
+        return self._reference("arn")
+
+    @property
+    def key_id(self) -> Reference:
+        """The key's id."""
+        return self._reference("key_id")
+
+
+class KmsAlias(_Resource):
+    """An alias, which can be pointed to another key of the account and Region."""
+
+    def __init__(self, scope: Construct, name: str, arguments: KmsAliasArguments) -> None:
+        super().__init__(scope, name, "aws_kms_alias", arguments, None)
+
+    @property
+    def arn(self) -> Reference:
+        """The alias's ARN."""
+        return self._reference("arn")
+
+
+class KmsGrant(_Resource):
+    """A grant on a key."""
+
+    def __init__(self, scope: Construct, name: str, arguments: KmsGrantArguments, lifecycle: Lifecycle) -> None:
+        super().__init__(scope, name, "aws_kms_grant", arguments, lifecycle)
+
+
+def attributes_of(arguments: Arguments) -> Mapping[str, Any]:
+    """The arguments as the JSON of Terraform has them, without those that are None."""
+    values = ((field.name, getattr(arguments, field.name)) for field in fields(arguments))
+    return {name: _json_value(value) for name, value in values if value is not None}
+
+
+def hcl_attributes_of(arguments: Arguments) -> Mapping[str, Any]:
+    """The same with the types that CDKTF's writer of HCL asks for (`cdktf synth --hcl`)."""
+    return {
+        name: {"value": value, "isBlock": False, **_hcl_type(value)} for name, value in attributes_of(arguments).items()
+    }
+
+
+def escaped(text: str) -> str:
+    """The text with the marks of Terraform's templates escaped (Terraform, "Strings and Templates")."""
+    return text.replace("${", "$${").replace("%{", "%%{")
+
+
+def _json_value(value: Reference | str | bool | int | tuple[str, ...] | Mapping[str, str]) -> Any:
+    if isinstance(value, Reference):
+        return value.token
+    if isinstance(value, str):
+        return escaped(value)
+    if isinstance(value, tuple):
+        return [escaped(item) for item in value]
+    if isinstance(value, Mapping):
+        return {escaped(key): escaped(item) for key, item in value.items()}
+    return value
+
+
+def _hcl_type(value: Any) -> Mapping[str, str]:
+    if isinstance(value, bool):
+        return {"type": "simple", "storageClassType": "boolean"}
+    if isinstance(value, int):
+        return {"type": "simple", "storageClassType": "number"}
+    if isinstance(value, list):
+        return {"type": "set", "storageClassType": "stringList"}
+    if isinstance(value, Mapping):
+        return {"type": "map", "storageClassType": "stringMap"}
+    return {"type": "simple", "storageClassType": "string"}

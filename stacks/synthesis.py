@@ -1,0 +1,66 @@
+"""From declarations to Terraform's JSON: one stack a tenant, judged by the guards before it is written."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from engine.errors import MachineError
+from stacks.cdktf_imports import App
+from stacks.findings import GuardError
+from stacks.tenant_stack import TenantStack
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from engine.declaration import Declaration
+
+
+class Synthesis:
+    """The stacks of some declarations, built and yet to be written.
+
+    Args:
+        declarations: One for each tenant; nothing of `stacks.limits` stands against them.
+        folder: Where CDKTF's output goes: `manifest.json` and `stacks/TENANT/cdk.tf.json`.
+
+    Attributes:
+        stacks: The stacks, in the order of the declarations.
+
+    Raises:
+        MachineError: The folder cannot be made, or CDKTF failed.
+    """
+
+    def __init__(self, declarations: Sequence[Declaration], folder: Path) -> None:
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise MachineError(f"the folder {str(folder)!r} cannot be made: {error.strerror}") from error
+        try:
+            self._app = App(outdir=str(folder), stack_traces=False)
+            self.stacks = tuple(TenantStack(self._app, declaration) for declaration in declarations)
+        except RuntimeError as error:
+            raise _failure_of_cdktf(error) from error
+
+    def write(self) -> None:
+        """Run the guards and write the stacks.
+
+        Raises:
+            GuardError: A guard refused what a stack emits; that stack is not written.
+            MachineError: The folder cannot be written, or CDKTF failed.
+        """
+        failure: RuntimeError | None = None
+        try:
+            self._app.synth()
+        except RuntimeError as error:
+            failure = error
+        findings = tuple(finding for stack in self.stacks for finding in stack.guards.findings)
+        if findings:
+            raise GuardError(findings) from failure
+        if failure is not None:
+            raise _failure_of_cdktf(failure) from failure
+
+
+def _failure_of_cdktf(error: RuntimeError) -> MachineError:
+    """An error of CDKTF's Node.js process, which arrives as a RuntimeError, in one line of ours."""
+    reason = next((line.strip() for line in str(error).splitlines() if line.strip()), "it gave no reason")
+    return MachineError(f"CDKTF could not write the stacks: {reason.removeprefix('Error: ')}")

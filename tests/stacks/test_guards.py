@@ -1,0 +1,200 @@
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from engine.errors import ExitCode
+from stacks.cdktf_imports import TerraformResource
+from stacks.findings import EmittedResource, GuardError
+from stacks.guards import judge_generations, judge_resource
+from stacks.synthesis import Synthesis
+from tests.stacks.declared import CUSTOMER, declare, emitted
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from engine.declaration import Declaration
+
+Change = Callable[[dict[str, Any]], None]
+
+
+def resource(folder: Path, declaration: Declaration, terraform_type: str, name: str) -> EmittedResource:
+    attributes = emitted(folder, declaration)["resource"][terraform_type][name]
+    return EmittedResource(terraform_type, name, attributes)
+
+
+def guards_of(declaration: Declaration, found: EmittedResource) -> set[str]:
+    return {finding.guard for finding in judge_resource(declaration, found)}
+
+
+def setting(name: str, value: Any) -> Change:
+    return lambda attributes: attributes.update({name: value})
+
+
+def statement(position: int, change: Change) -> Change:
+    """Change one statement of the policy: 0 root, 1 administrators, 2 and 3 vendor, -1 retention."""
+
+    def apply(attributes: dict[str, Any]) -> None:
+        policy = json.loads(attributes["policy"])
+        change(policy["Statement"][position])
+        attributes["policy"] = json.dumps(policy)
+
+    return apply
+
+
+def without_statement(position: int) -> Change:
+    def apply(attributes: dict[str, Any]) -> None:
+        policy = json.loads(attributes["policy"])
+        del policy["Statement"][position]
+        attributes["policy"] = json.dumps(policy)
+
+    return apply
+
+
+CONDITION = {"StringEquals": {"aws:PrincipalTag/team": "backup"}}
+
+
+@pytest.mark.parametrize(
+    ("guard", "change"),
+    [
+        ("tags", setting("tags", {})),
+        ("tags", setting("tags", None)),
+        ("tags", setting("tags", {"keyturn:tenant": "northwind", "keyturn:generation": "7"})),
+        ("tags", setting("tags", {"keyturn:tenant": "contoso", "keyturn:generation": "1"})),
+        ("prevent_destroy", setting("lifecycle", {"prevent_destroy": False})),
+        ("prevent_destroy", setting("lifecycle", {})),
+        ("prevent_destroy", setting("lifecycle", {"prevent_destroy": "true"})),
+        ("deletion_window", setting("deletion_window_in_days", 7)),
+        ("deletion_window", setting("deletion_window_in_days", None)),
+        ("enabled", setting("is_enabled", False)),
+        ("enabled", setting("is_enabled", None)),
+        ("key_kind", setting("key_usage", "SIGN_VERIFY")),
+        ("key_kind", setting("customer_master_key_spec", "RSA_2048")),
+        ("key_kind", setting("bypass_policy_lockout_safety_check", True)),
+        ("key_kind", setting("multi_region", True)),
+        ("rotation", setting("enable_key_rotation", True)),
+        ("rotation", setting("rotation_period_in_days", 90)),
+        ("root_statement", setting("policy", "${aws_iam_policy_document.other.json}")),
+        ("root_statement", setting("policy", None)),
+        ("root_statement", setting("policy", '{"Statement": ["Allow"]}')),
+        ("root_statement", without_statement(0)),
+        ("root_statement", statement(0, setting("Condition", CONDITION))),
+        ("root_statement", statement(0, setting("Action", ["kms:Describe*"]))),
+        ("vendor_statement", without_statement(2)),
+        ("vendor_statement", statement(2, setting("Sid", "Allow use of the key"))),
+        ("vendor_statement", statement(2, setting("Condition", CONDITION))),
+        ("vendor_statement", statement(2, setting("Action", ["kms:Encrypt"]))),
+        ("vendor_statement", statement(2, setting("Principal", {"AWS": "arn:aws:iam::999999999999:root"}))),
+        ("vendor_statement", statement(2, setting("Effect", "Deny"))),
+        ("retention_statement", without_statement(-1)),
+        ("retention_statement", statement(-1, setting("Action", ["kms:ScheduleKeyDeletion"]))),
+        ("retention_statement", statement(-1, setting("Condition", CONDITION))),
+        ("principals", statement(1, setting("Principal", {"AWS": ["*"]}))),
+        ("principals", statement(1, setting("Principal", "*"))),
+    ],
+)
+def test_each_guard_refuses_what_it_guards_against(tmp_path: Path, guard: str, change: Change) -> None:
+    declaration = declare()
+    key = resource(tmp_path, declaration, "aws_kms_key", "generation_1")
+    assert guards_of(declaration, key) == set()
+    attributes = json.loads(json.dumps(key.attributes))
+    change(attributes)
+    assert guards_of(declaration, EmittedResource("aws_kms_key", "generation_1", attributes)) == {guard}
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        setting("grantee_principal", "arn:aws:iam::999999999999:root"),
+        setting("operations", ["Decrypt", "CreateGrant"]),
+        setting("operations", []),
+        setting("operations", None),
+    ],
+)
+def test_a_grant_to_another_or_for_more_is_refused(tmp_path: Path, change: Change) -> None:
+    declaration = declare()
+    grant = resource(tmp_path, declaration, "aws_kms_grant", "generation_1_vendor")
+    assert guards_of(declaration, grant) == set()
+    attributes = dict(grant.attributes)
+    change(attributes)
+    assert guards_of(declaration, EmittedResource("aws_kms_grant", "other", attributes)) == {"grant"}
+
+
+@pytest.mark.requirement("EKM-10")
+def test_what_a_usual_tenant_emits_is_refused_for_a_revoked_one(tmp_path: Path) -> None:
+    key = resource(tmp_path, declare(), "aws_kms_key", "generation_1")
+    grant = resource(tmp_path, declare(), "aws_kms_grant", "generation_1_vendor")
+    revoked = declare(revoked=True)
+    assert guards_of(revoked, key) == {"enabled", "vendor_statement"}
+    assert guards_of(revoked, grant) == {"grant"}
+
+
+def test_a_released_key_may_be_unprotected_and_an_active_one_may_not(tmp_path: Path) -> None:
+    released = declare(current=2, generations=[{"number": 1, "state": "released"}, {"number": 2}])
+    key = resource(tmp_path, released, "aws_kms_key", "generation_1")
+    assert guards_of(released, key) == set()
+    active = declare(generations=[{"number": 1}, {"number": 2}])
+    assert guards_of(active, key) == {"prevent_destroy", "enabled", "retention_statement"}
+
+
+@pytest.mark.parametrize("names", [["BreakGlass"], ["BreakGlass", "Emergency"]])
+def test_the_denial_must_exempt_the_declared_principals_exactly(tmp_path: Path, names: list[str]) -> None:
+    with_exemption = declare(break_glass=[f"arn:aws:iam::{CUSTOMER}:role/{name}" for name in names])
+    key = resource(tmp_path, with_exemption, "aws_kms_key", "generation_1")
+    assert guards_of(with_exemption, key) == set()
+    assert guards_of(declare(), key) == {"retention_statement"}
+
+
+def test_a_missing_or_second_key_of_a_generation_is_refused(tmp_path: Path) -> None:
+    declaration = declare(generations=[{"number": 1}, {"number": 2}])
+    key = resource(tmp_path, declaration, "aws_kms_key", "generation_1")
+    other = resource(tmp_path, declaration, "aws_kms_key", "generation_2")
+    assert judge_generations(declaration, [key, other]) == ()
+    assert [f.message.split(";")[0] for f in judge_generations(declaration, [key, key])] == [
+        "generation 1 has 2 keys in the stack",
+        "generation 2 has 0 keys in the stack",
+    ]
+
+
+def test_resources_of_other_kinds_are_not_judged() -> None:
+    assert judge_resource(declare(), EmittedResource("aws_sns_topic", "alerts", {})) == ()
+
+
+@pytest.mark.requirement("EKM-33")
+def test_a_change_to_the_stacks_that_unprotects_a_key_ends_the_synthesis_unwritten(tmp_path: Path) -> None:
+    synthesis = Synthesis((declare(),), tmp_path)
+    synthesis.stacks[0].keys[1].add_override("lifecycle.prevent_destroy", False)
+    with pytest.raises(GuardError) as caught:
+        synthesis.write()
+    assert caught.value.exit_code is ExitCode.REFUSED
+    message = "generation 1 is not released, so lifecycle.prevent_destroy must be true [prevent_destroy, EKM-33]"
+    assert caught.value.diagnostics() == (f"aws_kms_key.generation_1: {message}",)
+    assert not list(tmp_path.rglob("cdk.tf.json"))
+
+
+def test_a_second_synthesis_judges_anew(tmp_path: Path) -> None:
+    synthesis = Synthesis((declare(),), tmp_path)
+    synthesis.write()
+    synthesis.write()
+    assert synthesis.stacks[0].guards.findings == ()
+
+
+def test_a_key_that_no_generation_declares_ends_the_synthesis(tmp_path: Path) -> None:
+    synthesis = Synthesis((declare(),), tmp_path)
+    stray = TerraformResource(synthesis.stacks[0], "stray", terraform_resource_type="aws_kms_key")
+    with pytest.raises(GuardError, match="guards of the stacks refused") as caught:
+        synthesis.write()
+    assert [finding.address for finding in caught.value.findings] == [f"aws_kms_key.{stray.friendly_unique_id}"]
+    assert not list(tmp_path.rglob("cdk.tf.json"))
+
+
+def test_a_generation_without_its_key_ends_the_synthesis(tmp_path: Path) -> None:
+    synthesis = Synthesis((declare(vendor_access="key_policy"),), tmp_path)
+    synthesis.stacks[0].node.try_remove_child("generation_1")
+    with pytest.raises(GuardError) as caught:
+        synthesis.write()
+    assert [finding.guard for finding in caught.value.findings] == ["every_generation"]
+    assert not list(tmp_path.rglob("cdk.tf.json"))

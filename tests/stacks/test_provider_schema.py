@@ -1,0 +1,109 @@
+"""What the stacks emit, held against the schema of the real provider, so that they cannot drift apart."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import TYPE_CHECKING, Any, get_type_hints
+
+import pytest
+
+from stacks.resources import (
+    AwsProviderArguments,
+    KmsAlias,
+    KmsAliasArguments,
+    KmsGrant,
+    KmsGrantArguments,
+    KmsKey,
+    KmsKeyArguments,
+    Reference,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from tests.stacks.conftest import InitialisedStack
+
+pytestmark = pytest.mark.terraform
+
+ARGUMENTS = {
+    "aws_kms_key": KmsKeyArguments,
+    "aws_kms_alias": KmsAliasArguments,
+    "aws_kms_grant": KmsGrantArguments,
+}
+RESOURCES = {"aws_kms_key": KmsKey, "aws_kms_alias": KmsAlias, "aws_kms_grant": KmsGrant}
+META_ARGUMENTS = {"//", "lifecycle"}
+TERRAFORM_TYPES: dict[str, Any] = {
+    "str": "string",
+    "Reference | str": "string",
+    "bool": "bool",
+    "int": "number",
+    "int | None": "number",
+    "tuple[str, ...]": ["set", "string"],
+    "Mapping[str, str]": ["map", "string"],
+}
+
+
+@pytest.fixture(scope="module")
+def schema(everything_declared: InitialisedStack) -> dict[str, Any]:
+    (provider,) = everything_declared.terraform("providers", "schema", "-json")["provider_schemas"].values()
+    found: dict[str, Any] = provider
+    return found
+
+
+def attributes_of(schema: dict[str, Any], terraform_type: str) -> dict[str, Any]:
+    block = schema["provider"] if terraform_type == "provider" else schema["resource_schemas"][terraform_type]
+    attributes: dict[str, Any] = block["block"]["attributes"]
+    return attributes
+
+
+@pytest.mark.parametrize(("terraform_type", "arguments"), [*ARGUMENTS.items(), ("provider", AwsProviderArguments)])
+def test_every_argument_is_one_of_the_provider_and_of_its_type(
+    schema: dict[str, Any], terraform_type: str, arguments: type[Any]
+) -> None:
+    attributes = attributes_of(schema, terraform_type)
+    for field in dataclasses.fields(arguments):
+        attribute = attributes[field.name]
+        assert attribute.get("optional") or attribute.get("required"), f"{field.name} cannot be set"
+        assert not attribute.get("deprecated"), f"{field.name} is deprecated"
+        assert attribute["type"] == TERRAFORM_TYPES[str(field.type)], field.name
+
+
+@pytest.mark.parametrize(("terraform_type", "arguments"), ARGUMENTS.items())
+def test_what_the_provider_requires_cannot_be_left_out(
+    schema: dict[str, Any], terraform_type: str, arguments: type[Any]
+) -> None:
+    required = {name for name, a in attributes_of(schema, terraform_type).items() if a.get("required")}
+    always_given = {field.name for field in dataclasses.fields(arguments) if "None" not in str(field.type)}
+    assert required <= always_given
+
+
+@pytest.mark.parametrize(("terraform_type", "resource"), RESOURCES.items())
+def test_every_reference_is_to_a_text_that_the_provider_computes(
+    schema: dict[str, Any], terraform_type: str, resource: type[Any]
+) -> None:
+    attributes = attributes_of(schema, terraform_type)
+    for name, member in vars(resource).items():
+        if isinstance(member, property):
+            assert get_type_hints(member.fget)["return"] is Reference
+            assert attributes[name]["computed"]
+            assert attributes[name]["type"] == "string"
+
+
+def test_everything_emitted_is_in_the_schema(schema: dict[str, Any], everything_declared: InitialisedStack) -> None:
+    emitted: Mapping[str, Any] = everything_declared.content["resource"]
+    assert set(emitted) == set(ARGUMENTS)
+    for terraform_type, resources in emitted.items():
+        attributes = attributes_of(schema, terraform_type)
+        settable = {name for name, a in attributes.items() if a.get("optional") or a.get("required")}
+        required = {name for name, a in attributes.items() if a.get("required")}
+        for resource in resources.values():
+            assert set(resource) - META_ARGUMENTS <= settable
+            assert required <= set(resource)
+    (provider,) = everything_declared.content["provider"]["aws"]
+    assert set(provider) <= set(attributes_of(schema, "provider"))
+
+
+def test_terraform_finds_nothing_to_say_about_the_stack(everything_declared: InitialisedStack) -> None:
+    answer = everything_declared.terraform("validate", "-json")
+    assert answer["diagnostics"] == []
+    assert answer["valid"] is True
