@@ -15,11 +15,15 @@ if TYPE_CHECKING:
 
 def show_error(error: KeyturnError) -> None:
     """Show an error: every diagnostic, then the hint."""
-    lines = error.diagnostics()
-    for line in lines:
+    show_errors([error])
+
+
+def show_errors(errors: Sequence[KeyturnError]) -> None:
+    """Show several errors: every diagnostic, then each hint once."""
+    for line in dict.fromkeys(line for error in errors for line in error.diagnostics()):
         click.echo(f"{click.style('error:', fg='red', bold=True)} {line}", err=True)
-    if error.hint:
-        click.echo(f"{click.style('hint:', fg='cyan', bold=True)} {error.hint}", err=True)
+    for hint in dict.fromkeys(error.hint for error in errors if error.hint):
+        click.echo(f"{click.style('hint:', fg='cyan', bold=True)} {hint}", err=True)
 
 
 def show_usage_error(error: click.ClickException) -> None:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from cli.display import print_json, print_table
+from cli.display import print_json
 from cli.options import declaration_option, json_option
 
 if TYPE_CHECKING:
@@ -44,16 +44,8 @@ def command(declaration_path: Path, as_json: bool) -> None:
             ]
         )
         return
-    print_table(
-        ("#", "when (UTC)", "event", "details", "who"),
-        (
-            (
-                str(entry.number),
-                f"{entry.at:%Y-%m-%d %H:%M:%S}",
-                entry.event,
-                ", ".join(f"{name} {value}" for name, value in entry.details.items()),
-                entry.identity,
-            )
-            for entry in entries
-        ),
-    )
+    for entry in entries:
+        title = click.style(f"{entry.number}  {entry.at:%Y-%m-%d %H:%M:%S} UTC  {entry.event}", bold=True)
+        click.echo(f"{title}  by {entry.identity} ({entry.command})")
+        for name, value in entry.details.items():
+            click.echo(f"     {name.replace('_', ' ')}: {value}")

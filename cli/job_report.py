@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from cli.display import note, print_json, show_error, warn
+from cli.display import note, print_json, show_errors, warn
 from engine.jobs.report import Outcome, ProblemKind
 
 if TYPE_CHECKING:
@@ -23,9 +23,7 @@ def tell_job(report: JobReport) -> None:
             click.echo(f"  {_line(result)}")
     for result in report.results:
         _tell_problems(result)
-    for result in report.failures:
-        if result.error is not None:
-            show_error(result.error)
+    show_errors([result.error for result in report.failures if result.error is not None])
     if report.not_covered:
         note(f"left to another product's jobs: {', '.join(report.not_covered)}")
     done = len(report.results) - len(report.failures)

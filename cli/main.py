@@ -134,3 +134,5 @@ def _reset_signals() -> None:
         raise TerminatedError
 
     signal.signal(signal.SIGTERM, terminate)
+    # A shell starts its background jobs with SIGINT ignored; a server must still end on it.
+    signal.signal(signal.SIGINT, signal.default_int_handler)

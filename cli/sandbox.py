@@ -75,6 +75,9 @@ def env(identity: str, port: int, as_json: bool) -> None:
     if as_json:
         print_json(environment)
         return
+    # What would win over the credentials below, or send what is meant for this machine through a proxy.
+    click.echo("unset AWS_PROFILE AWS_DEFAULT_PROFILE AWS_SESSION_TOKEN")
+    click.echo('export NO_PROXY="${NO_PROXY:+$NO_PROXY,}127.0.0.1"')
     for name, value in environment.items():
         click.echo(f"export {name}={shlex.quote(value)}")
 

@@ -48,7 +48,7 @@ def command(declaration_path: Path, offline: bool, as_json: bool) -> None:
     if alias in observations:
         click.echo(f"\nAlias {alias}")
         for name, value in _observed(observations[alias]).items():
-            click.echo(f"  {name.replace('_', ' '):<12} {'-' if value is None else value}")
+            click.echo(f"  {'ARN' if name == 'arn' else name:<12} {'-' if value is None else value}")
 
 
 def _observe(workspace: Workspace, names: list[str]) -> dict[str, Observation]:
@@ -129,10 +129,10 @@ def _observed(observation: Observation | None) -> dict[str, str | None]:
     """A key's general configuration, as the AWS console shows it under an alias (EKM-21)."""
     if observation is None or observation.details is None:
         trouble = observation.trouble if observation is not None else "nobody looked"
-        return {"ARN": None, "status": f"unknown: {trouble}"}
+        return {"arn": None, "status": f"unknown: {trouble}"}
     details = observation.details
     return {
-        "ARN": str(details.arn),
+        "arn": str(details.arn),
         "status": details.state.value,
         "created": details.created_at.isoformat(timespec="seconds"),
         "description": details.description,

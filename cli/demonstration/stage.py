@@ -6,12 +6,13 @@ the last command printed; a summary is only told when all of them held.
 
 from __future__ import annotations
 
+import json
 import shlex
 import subprocess
 import sys
 import time
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -78,6 +79,12 @@ class Stage:
         """
         return self.run((sys.executable, "-m", "cli", *arguments), ("keyturn", *arguments), expect, show)
 
+    def ask(self, *arguments: str) -> Any:
+        """Run a Keyturn command with `--json`, without showing it; returns its document."""
+        finished = self._start((sys.executable, "-m", "cli", *arguments, "--json"), ("keyturn", *arguments, "--json"))
+        self.expect(finished.exit_code == 0, "exit code 0", quiet=True)
+        return json.loads(finished.stdout)
+
     def run(
         self, command: Sequence[str], shown_as: Sequence[str], expect: int = 0, show: Sequence[str] = ()
     ) -> Finished:
@@ -88,6 +95,14 @@ class Stage:
             MachineError: It cannot be started, or does not end.
         """
         click.echo(click.style(f"   $ {_shortened(shlex.join(shown_as))}", fg="cyan"))
+        finished = self._start(command, shown_as)
+        for line in finished.lines():
+            if any(line.strip().startswith(beginning) for beginning in show):
+                click.echo(f"     {_shortened(line.strip())}")
+        self.expect(finished.exit_code == expect, f"exit code {expect}", quiet=True)
+        return finished
+
+    def _start(self, command: Sequence[str], shown_as: Sequence[str]) -> Finished:
         try:
             result = subprocess.run(
                 list(command),
@@ -102,18 +117,13 @@ class Stage:
             raise MachineError(f"{command[0]} cannot be started", "`make setup` installs what is needed") from error
         except subprocess.TimeoutExpired as error:
             raise MachineError(f"{shown_as[0]} did not end within {_TIMEOUT_SECONDS} seconds") from error
-        finished = Finished(
+        self._last = Finished(
             tuple(shown_as),
             result.returncode,
             result.stdout.decode(errors="replace"),
             result.stderr.decode(errors="replace"),
         )
-        self._last = finished
-        for line in finished.lines():
-            if any(line.strip().startswith(beginning) for beginning in show):
-                click.echo(f"     {_shortened(line.strip())}")
-        self.expect(finished.exit_code == expect, f"exit code {expect}", quiet=True)
-        return finished
+        return self._last
 
     def expect(self, condition: bool, what: str, requirement: str = "", *, quiet: bool = False) -> None:
         """Go on only if something holds, and remember that it did.
@@ -140,7 +150,8 @@ class Stage:
             return None
         lines = self._last.lines()[-_SHOWN_LINES:]
         said = "\n".join(f"  {line}" for line in lines) or "  (nothing)"
-        return f"the last command, `{shlex.join(self._last.arguments)}`, ended with {self._last.exit_code} and said:\n{said}"
+        command = shlex.join(self._last.arguments)
+        return f"the last command, `{command}`, ended with {self._last.exit_code} and said:\n{said}"
 
 
 def _shortened(text: str) -> str:

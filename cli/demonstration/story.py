@@ -9,11 +9,11 @@ import shutil
 import tempfile
 from contextlib import ExitStack
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from cli.demonstration.compare import count_files, differences
+from cli.demonstration.compare import count_files, differences, plaintext_found
 from cli.demonstration.infrastructure import (
     CUSTOMER,
     REGION,
@@ -29,6 +29,7 @@ from cli.demonstration.infrastructure import (
 from cli.demonstration.stage import Stage
 from engine.errors import ExitCode, InputError
 from engine.jobs.sample_tenant import TenantSize, write_sample_tenant
+from engine.jobs.workloads import find_workloads
 from engine.sandbox import Identity, Sandbox, SandboxSettings, require_sandbox, scrubbed_environment
 
 if TYPE_CHECKING:
@@ -66,7 +67,7 @@ def tell_story(source: Path | None, keep: Path | None) -> ExitCode:
         write_repository(repository)
         environment = add_terraform(scrubbed_environment(os.environ), folder / "terraform")
         environment.pop("KEYTURN_DECLARATION", None)
-        environment |= sandbox.environment(Identity.CUSTOMER)
+        environment |= sandbox.environment(Identity.CUSTOMER) | {"NO_PROXY": "127.0.0.1"}
         stage = Stage(repository, environment)
         _Story(stage, sandbox, cdktf, folder, source).tell()
     return ExitCode.DONE
@@ -80,8 +81,8 @@ class _Story:
         self._folder = folder
         self._source = source.resolve() if source is not None else folder / "tenant"
         self._made_up = source is None
-        self._late = folder / "later"
-        self._held = ""
+        self._labels: tuple[str, ...] = ()
+        self._held, self._held_folder = "", Path()
 
     def tell(self) -> None:
         click.echo(click.style("Keyturn: your own key for Druva's backups, on a sandbox on this machine", bold=True))
@@ -103,7 +104,7 @@ class _Story:
         stage.keyturn("check", show=["ekm.yaml: valid"])
         key_arn = deploy(stage, self._cdktf)["generation_1_key_arn"]
         stage.say(f"generation 1 is {key_arn}")
-        status = json.loads(stage.keyturn("status", "--json").stdout)
+        status = stage.ask("status")
         stage.expect(status["alias"]["arn"] == key_arn, "the alias points to the key that was deployed", "EKM-21")
         return key_arn
 
@@ -128,15 +129,18 @@ class _Story:
             write_sample_tenant(self._source)
         files, size = count_files(self._source)
         stage.say(f"the tenant: {files} files, {size / 1_000_000:.0f} MB")
-        found = json.loads(stage.keyturn("run", "backup", "--source", str(self._source), *_VENDOR, "--json").stdout)
-        results = found["results"]
-        stage.expect(
-            bool(results), f"{len(results)} workloads are backed up, each under a data key of its own", "EKM-41"
-        )
-        self._held = results[0]["workload"]
-        hold = ("--workload", self._held, "--legal-hold", self._held)
-        stage.keyturn("run", "backup", "--source", str(self._source), *hold, *_VENDOR, show=[self._held])
-        stage.expect(not self._plaintext_in_vault(), "no file's content or name stands in the vault", "EKM-02")
+        workloads = find_workloads(self._source)
+        if not workloads:
+            raise InputError(f"the folder {str(self._source)!r} holds nothing to back up")
+        held = next((workload for workload in workloads if not workload.loose), workloads[0])
+        self._labels = tuple(f"--workload={workload.label}" for workload in workloads)
+        self._held, self._held_folder = held.label, Path(*held.folder)
+        backup = ("run", "backup", "--source", str(self._source), *_VENDOR, "--legal-hold", self._held)
+        stage.keyturn(*backup, show=[f"{len(workloads)} of {len(workloads)} workloads"])
+        under = self._generation(1)["data_keys"]
+        stage.expect(under == len(workloads), f"{under} workloads, each under a data key of its own", "EKM-41")
+        seen = plaintext_found(self._source, stage.folder / ".keyturn" / "vault")
+        stage.expect(not seen, "no file's name or content can be read in the vault", "EKM-02")
 
     def _second_generation(self) -> str:
         stage = self._stage
@@ -169,15 +173,14 @@ class _Story:
     def _restore(self) -> None:
         stage = self._stage
         stage.chapter("Everything comes back, byte for byte")
-        write_sample_tenant(self._late, size=_LATE, seed=7)
-        stage.keyturn("run", "backup", "--source", str(self._late), *_VENDOR, show=["exchange"])
+        later, label = self._folder / "later", "exchange_online/a.late.arrival"
+        write_sample_tenant(later, size=_LATE, seed=7)
+        stage.keyturn("run", "backup", "--source", str(later), *_VENDOR, show=["1 of 1"])
         before, after = self._folder / "restored", self._folder / "restored-later"
-        labels = [f"--workload={result['workload']}" for result in self._backed_up()]
-        stage.keyturn("run", "restore", "--to", str(before), *labels, *_VENDOR, "--json")
+        stage.keyturn("run", "restore", "--to", str(before), *self._labels, *_VENDOR, show=[f"{len(self._labels)} of"])
         stage.expect(not differences(self._source, before), "what was stored before the rotation is restored", "EKM-35")
-        stage.keyturn("run", "restore", "--to", str(after), "--workload", self._late_workload(), *_VENDOR)
-        late = self._late_workload()
-        stage.expect(not differences(self._late / late, after / late), "what was stored after it, too", "EKM-35")
+        stage.keyturn("run", "restore", "--to", str(after), "--workload", label, *_VENDOR, show=["1 of 1"])
+        stage.expect(not differences(later, after), "what was stored after it, too", "EKM-35")
 
     def _block_the_dangerous_plan(self) -> None:
         stage = self._stage
@@ -188,9 +191,8 @@ class _Story:
         text = stage.keyturn("review", dangerous.name, "--base-declaration", "base.yaml", expect=1)
         for line in text.stdout.splitlines():
             stage.say(line)
-        report = json.loads(
-            stage.keyturn("review", dangerous.name, "--base-declaration", "base.yaml", "--json", expect=1).stdout
-        )
+        judged = stage.keyturn("review", dangerous.name, "--base-declaration", "base.yaml", "--json", expect=1)
+        report = json.loads(judged.stdout)
         stage.expect(report["verdict"] == "block", "the plan is blocked", "EKM-33")
         effects = {(entry["workflow"], entry["variant"]) for entry in report["impact"]}
         stage.expect(bool(effects), f"the review names the {len(effects)} workflows that would break", "EKM-41")
@@ -213,7 +215,7 @@ class _Story:
         held = self._folder / "held"
         stage.keyturn("run", "download", "--legal-hold", "--to", str(held), *_VENDOR, show=[self._held])
         stage.expect(
-            not differences(self._source / self._folder_of(self._held), held / self._folder_of(self._held)),
+            not differences(self._source / self._held_folder, held / self._held_folder),
             "the legal hold download does not fail, byte for byte",
             "EKM-43",
         )
@@ -222,13 +224,28 @@ class _Story:
         stage = self._stage
         stage.chapter("You give it back")
         self._kms().enable_key(key_arn)
-        stage.keyturn("run", "backup", "--source", str(self._source), *_VENDOR, "--json")
+        stage.keyturn("run", "backup", "--source", str(self._source), *_VENDOR, show=[f"{len(self._labels)} of"])
         again = self._folder / "again"
-        labels = [f"--workload={result['workload']}" for result in self._backed_up()]
-        stage.keyturn("run", "restore", "--to", str(again), *labels, *_VENDOR, "--json")
+        stage.keyturn("run", "restore", "--to", str(again), *self._labels, *_VENDOR, show=[f"{len(self._labels)} of"])
         stage.expect(not differences(self._source, again), "backups and restores work again", "EKM-09")
         stage.keyturn("history", show=["enabled", "rotation", "integrated"])
 
-    def _status(self) -> dict[str, object]:
-        status: dict[str, object] = json.loads(self._stage.keyturn("status", "--json").stdout)
-        return status
+    def _mode(self) -> str:
+        return str(self._stage.ask("status", "--offline")["external_cloud_key_management"])
+
+    def _current(self) -> str:
+        return str(self._stage.ask("status", "--offline")["key_arn"])
+
+    def _generation(self, number: int) -> dict[str, Any]:
+        generations = self._stage.ask("status", "--offline")["generations"]
+        return next(generation for generation in generations if generation["number"] == number)
+
+    def _kms(self) -> Kms:
+        """AWS KMS of the sandbox as the customer, whose endpoint and credentials are named, not looked up."""
+        import boto3
+
+        from engine.kms import Kms
+
+        credentials = self._sandbox.credentials(Identity.CUSTOMER)
+        session = boto3.Session(credentials.access_key_id, credentials.secret_access_key, region_name=REGION)
+        return Kms(session.client("kms", endpoint_url=self._sandbox.endpoint_url))

@@ -1,0 +1,105 @@
+"""What a call brings to the conditions of a policy: KMS's own condition keys and the global ones.
+
+Everything that AWS would set is here, so a key that is missing is absent, not unknown. Times, addresses and
+tags come from the sandbox; `aws:SecureTransport` is true, since KMS has no other transport. (AWS KMS
+Developer Guide, "Condition keys for AWS KMS"; IAM User Guide, "AWS global condition context keys")
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from engine.sandbox.kms.call import Call
+    from engine.sandbox.kms.identifiers import Target
+    from engine.sandbox.kms.model import KeyRecord
+
+Context = dict[str, tuple[str, ...]]
+
+
+def caller_context(call: Call) -> Context:
+    """What every call brings, whatever it is about."""
+    principal = call.principal
+    context: Context = {
+        "aws:CurrentTime": (call.now.strftime("%Y-%m-%dT%H:%M:%SZ"),),
+        "aws:EpochTime": (str(int(call.now.timestamp())),),
+        "aws:PrincipalAccount": (principal.account_id,),
+        "aws:PrincipalArn": (principal.principal_arn,),
+        "aws:PrincipalIsAWSService": ("false",),
+        "aws:PrincipalType": (principal.kind,),
+        "aws:RequestedRegion": (call.region,),
+        "aws:SecureTransport": ("true",),
+        "aws:SourceIp": (call.source_address,),
+        "aws:ViaAWSService": ("false",),
+        "aws:userid": (principal.user_id,),
+        "kms:CallerAccount": (principal.account_id,),
+    }
+    if principal.role_arn is None:
+        context["aws:username"] = (principal.arn.rsplit("/", 1)[-1],)
+    for name, value in principal.tags.items():
+        context[f"aws:PrincipalTag/{name}"] = (value,)
+    return context
+
+
+def key_context(call: Call, target: Target) -> Context:
+    """What a call on a key brings, beside what its own parameters add."""
+    key = target.key
+    context = caller_context(call)
+    context["aws:ResourceAccount"] = (key.account_id,)
+    context |= _key_properties(key)
+    if key.tags:
+        for name, value in key.tags:
+            context[f"aws:ResourceTag/{name}"] = (value,)
+    if target.alias is not None:
+        context["kms:RequestAlias"] = (target.alias.name,)
+    if aliases := tuple(alias.name for alias in call.store.aliases_of(key)):
+        context["kms:ResourceAliases"] = aliases
+    return context
+
+
+def encryption_context(context: Mapping[str, str]) -> Context:
+    """What an encryption context brings."""
+    conditions: Context = {f"kms:EncryptionContext:{name}": (value,) for name, value in context.items()}
+    if context:
+        conditions["kms:EncryptionContextKeys"] = tuple(context)
+    return conditions
+
+
+def tag_context(tags: tuple[tuple[str, str], ...]) -> Context:
+    """What tags in a request bring."""
+    conditions: Context = {f"aws:RequestTag/{name}": (value,) for name, value in tags}
+    if tags:
+        conditions["aws:TagKeys"] = tuple(name for name, _ in tags)
+    return conditions
+
+
+def new_key_context(*, spec: str, usage: str, origin: str, multi_region: bool, bypass: bool) -> Context:
+    """What CreateKey brings of the key that it is to make."""
+    return {
+        "kms:BypassPolicyLockoutSafetyCheck": (_boolean(bypass),),
+        "kms:CustomerMasterKeySpec": (spec,),
+        "kms:CustomerMasterKeyUsage": (usage,),
+        "kms:KeyOrigin": (origin,),
+        "kms:KeySpec": (spec,),
+        "kms:KeyUsage": (usage,),
+        "kms:MultiRegion": (_boolean(multi_region),),
+        **({"kms:MultiRegionKeyType": ("PRIMARY",)} if multi_region else {}),
+    }
+
+
+def _key_properties(key: KeyRecord) -> Context:
+    return {
+        "kms:CustomerMasterKeySpec": (key.spec,),
+        "kms:CustomerMasterKeyUsage": (key.usage,),
+        "kms:KeyOrigin": (key.origin,),
+        "kms:KeySpec": (key.spec,),
+        "kms:KeyUsage": (key.usage,),
+        "kms:MultiRegion": (_boolean(key.multi_region),),
+        **({"kms:MultiRegionKeyType": ("PRIMARY",)} if key.multi_region else {}),
+    }
+
+
+def _boolean(value: bool) -> str:
+    return "true" if value else "false"

@@ -1,0 +1,54 @@
+"""What is accepted as a key policy, and the check that keeps its writer from locking the key up.
+
+A policy has at most 32 KB. Unless the check is bypassed, whoever writes it must still be able to write the
+next one under it. (AWS KMS API Reference, PutKeyPolicy; Developer Guide, "Resource quotas")
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from engine.access import evaluate, parse_key_policy
+from engine.access.model import Request, Verdict
+from engine.errors import InputError
+from engine.sandbox.kms.errors import KmsError, malformed_policy
+
+if TYPE_CHECKING:
+    from engine.access import KeyPolicy
+    from engine.sandbox.kms.call import Call
+    from engine.sandbox.kms.conditions import Context
+
+POLICY_NAME = "default"  # the only name that a key policy can have
+_LARGEST_POLICY = 32 * 1024  # bytes
+
+
+def read_policy(text: str) -> KeyPolicy:
+    """Parse a key policy.
+
+    Raises:
+        KmsError: `LimitExceededException` where it is too long, `MalformedPolicyDocumentException` where it
+            is no key policy.
+    """
+    if len(text.encode()) > _LARGEST_POLICY:
+        raise KmsError("LimitExceededException", f"The key policy is longer than {_LARGEST_POLICY} bytes")
+    try:
+        return parse_key_policy(text)
+    except InputError as error:
+        raise malformed_policy("; ".join(error.diagnostics())) from error
+
+
+def check_lockout(call: Call, policy: KeyPolicy, key_arn: str | None, context: Context) -> None:
+    """Refuse a policy under which its writer could not write the next one.
+
+    Args:
+        call: The call that brings the policy.
+        policy: The new policy.
+        key_arn: The key, or None where it is yet to be made.
+        context: The condition keys that the call brings.
+
+    Raises:
+        KmsError: `MalformedPolicyDocumentException`.
+    """
+    request = Request("kms:PutKeyPolicy", key_arn, call.account_id, context, complete=True)
+    if evaluate(policy, (), call.principal.caller, request).verdict is not Verdict.YES:
+        raise malformed_policy("The new key policy will not allow you to update the key policy in the future.")

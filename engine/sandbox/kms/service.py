@@ -1,0 +1,88 @@
+"""The KMS endpoint: a request's operation and body in, an answer's status and body out.
+
+In this order, as AWS does it: the operation is known, the caller is known, the parameters are well formed;
+then the operation itself looks at access, state and content. Operations that change something run one at a
+time; the others run side by side on frozen records.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import TYPE_CHECKING
+
+from engine.arn import partition_of
+from engine.sandbox.kms.call import Call
+from engine.sandbox.kms.errors import KmsError
+from engine.sandbox.kms.operations import OPERATIONS
+from engine.sandbox.kms.parameters import ParameterModel
+from engine.sandbox.kms.store import KeyStore
+
+if TYPE_CHECKING:
+    from engine.sandbox.clock import SandboxClock
+    from engine.sandbox.credentials import Principal
+    from engine.sandbox.kms.call import Reply
+
+TARGET_PREFIX = "TrentService."
+
+
+@dataclass(frozen=True, slots=True)
+class KmsRequest:
+    """A request to KMS, taken out of HTTP.
+
+    Attributes:
+        operation: From the header `X-Amz-Target`, without its prefix.
+        body: The JSON document.
+        principal: Who signed it.
+        region: The Region that it was signed for.
+        source_address: The client's IP address.
+    """
+
+    operation: str
+    body: bytes
+    principal: Principal
+    region: str
+    source_address: str
+
+
+class KmsService:
+    """KMS for every account and Region of one sandbox. Safe to use from several threads."""
+
+    def __init__(self, clock: SandboxClock) -> None:
+        self._clock = clock
+        self._parameters = ParameterModel()
+        self.store = KeyStore(clock.now)
+
+    def handle(self, request: KmsRequest) -> tuple[HTTPStatus, bytes]:
+        """Answer a request.
+
+        Returns:
+            The HTTP status and the JSON document; an error has its name in `__type`.
+        """
+        try:
+            return HTTPStatus.OK, json.dumps(self.answer(request)).encode()
+        except KmsError as error:
+            return error.status, json.dumps({"__type": error.code, "message": error.message}).encode()
+
+    def answer(self, request: KmsRequest) -> Reply:
+        """Answer a request, or raise `KmsError`."""
+        operation = OPERATIONS.get(request.operation)
+        if operation is None:
+            known = request.operation in self._parameters.operations
+            what = "The sandbox does not have" if known else "AWS KMS has no"
+            raise KmsError("UnknownOperationException", f"{what} operation {request.operation!r}")
+        call = Call(
+            operation=operation.name,
+            parameters=self._parameters.parse(operation.name, request.body),
+            principal=request.principal,
+            partition=partition_of(request.region),
+            region=request.region,
+            source_address=request.source_address,
+            now=self._clock.now(),
+            store=self.store,
+        )
+        if not operation.changes:
+            return operation.handler(call)
+        with self.store.lock:
+            return operation.handler(call)

@@ -1,0 +1,182 @@
+"""Everything that is not KMS: moto's own WSGI application, behind the sandbox's door.
+
+- Each request reaches moto with the account of its credentials in the header `x-moto-account-id`, so S3,
+  STS, IAM, DynamoDB and the rest live in the right account. A header of this name that a client sends is
+  dropped.
+- moto keeps its data per process, not per server: sandboxes of one process share it, and the last one to
+  stop clears it.
+- Users and roles that are made within the sandbox sign with keys that moto issued. Their IAM policies are not
+  read: on a key such a principal has what key policies and grants give it by name, and nothing besides.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import sys
+import threading
+from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote
+
+from engine.access.model import Verdict
+from engine.errors import MachineError
+from engine.sandbox.access_keys import account_of_access_key
+from engine.sandbox.credentials import Principal
+from engine.sandbox.http_messages import HttpResponse
+from engine.sandbox.http_server import HOST
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from engine.sandbox.http_messages import HttpRequest
+
+_ACCOUNT_HEADER = "x-moto-account-id"
+_ACCOUNT_VARIABLE = "MOTO_ACCOUNT_ID"
+_running = 0
+_running_lock = threading.Lock()
+
+
+class MotoServices:
+    """moto's services. Safe to use from several threads.
+
+    Args:
+        port: The sandbox's port, for the URLs that moto writes.
+        partition: The AWS partition of the accounts.
+
+    Raises:
+        MachineError: moto is not installed, or the environment forces one account on it.
+    """
+
+    def __init__(self, port: int, partition: str) -> None:
+        if _ACCOUNT_VARIABLE in os.environ:
+            raise MachineError(
+                f"the environment sets {_ACCOUNT_VARIABLE}, which puts everything into one account",
+                f"unset {_ACCOUNT_VARIABLE}: the sandbox has two accounts",
+            )
+        self._application = _application()
+        self._port = port
+        self._partition = partition
+        self._closed = False
+        _count(1)
+
+    def handle(self, request: HttpRequest, account_id: str) -> HttpResponse:
+        """Let moto answer a request, for an account."""
+        started: list[tuple[str, list[tuple[str, str]]]] = []
+        written: list[bytes] = []
+
+        def start_response(status: str, headers: list[tuple[str, str]], _: Any = None) -> Callable[[bytes], None]:
+            started.append((status, headers))
+            return written.append
+
+        result: Iterable[bytes] = self._application(self._environ(request, account_id), start_response)
+        try:
+            written.extend(result)
+        finally:
+            if callable(close := getattr(result, "close", None)):
+                close()
+        status, headers = started[-1]
+        code, _, reason = status.partition(" ")
+        kept = tuple((name, value) for name, value in headers if name.lower() not in _HOP_BY_HOP)
+        return HttpResponse(int(code), kept, b"".join(written), reason)
+
+    def principal_of(self, access_key_id: str, session_token: str | None) -> Principal | None:
+        """The IAM user or role session behind credentials that moto issued."""
+        from moto.iam.models import iam_backends
+        from moto.sts.models import sts_backends
+
+        account_id = account_of_access_key(access_key_id)
+        if account_id is None or account_id not in iam_backends:
+            return None
+        for session in sts_backends[account_id][self._partition].assumed_roles:
+            if session.access_key_id == access_key_id:
+                if session.session_token != session_token:
+                    return None
+                return Principal(
+                    account_id=account_id,
+                    arn=session.arn,
+                    user_id=session.user_id,
+                    kind="AssumedRole",
+                    identity=Verdict.NO,
+                    partition=self._partition,
+                    role_arn=session.role_arn,
+                )
+        user = iam_backends[account_id][self._partition].get_user_from_access_key_id(access_key_id)
+        if user is None:
+            return None
+        return Principal(account_id, user.arn, user.id, "User", Verdict.NO, self._partition)
+
+    def close(self) -> None:
+        """Leave moto; the last sandbox of the process clears its data."""
+        if not self._closed:
+            self._closed = True
+            _count(-1)
+
+    def _environ(self, request: HttpRequest, account_id: str) -> dict[str, Any]:
+        from moto.core.request import (
+            PRESERVED_HEADER_NAMES_ENVIRON_KEY,
+            environ_key_for_header,
+            should_preserve_original_header_name,
+        )
+
+        path, _, query = request.target.partition("?")
+        names: dict[str, str] = {}
+        environ: dict[str, Any] = {
+            "REQUEST_METHOD": request.method,
+            "SCRIPT_NAME": "",
+            "PATH_INFO": unquote(path).encode().decode("latin-1"),
+            "QUERY_STRING": query,
+            "RAW_URI": request.target,
+            "REQUEST_URI": request.target,
+            "REMOTE_ADDR": request.client_address[0],
+            "REMOTE_PORT": request.client_address[1],
+            "SERVER_NAME": HOST,
+            "SERVER_PORT": str(self._port),
+            "SERVER_PROTOCOL": "HTTP/1.1",
+            "SERVER_SOFTWARE": "keyturn-sandbox",
+            "wsgi.version": (1, 0),
+            "wsgi.url_scheme": "http",
+            "wsgi.input": io.BytesIO(request.body),
+            "wsgi.input_terminated": True,
+            "wsgi.errors": sys.stderr,
+            "wsgi.multithread": True,
+            "wsgi.multiprocess": False,
+            "wsgi.run_once": False,
+            PRESERVED_HEADER_NAMES_ENVIRON_KEY: names,
+        }
+        for name, value in request.header_items:
+            key = environ_key_for_header(name)
+            if should_preserve_original_header_name(name):
+                names[key] = name
+            elif "_" in name:
+                continue
+            environ[key] = f"{environ[key]},{value}" if key in environ else value
+        # The body was read whole, however it came.
+        environ.pop("HTTP_TRANSFER_ENCODING", None)
+        environ["CONTENT_LENGTH"] = str(len(request.body))
+        environ[environ_key_for_header(_ACCOUNT_HEADER)] = account_id
+        return environ
+
+
+_HOP_BY_HOP = frozenset({"connection", "transfer-encoding", "keep-alive"})
+
+
+def _application() -> Any:
+    try:
+        from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
+    except ImportError as error:
+        raise MachineError(
+            "the sandbox needs moto, which is not installed", "pip install 'keyturn[sandbox]'"
+        ) from error
+    return DomainDispatcherApplication(create_backend_app)
+
+
+def _count(change: int) -> None:
+    global _running  # noqa: PLW0603 - moto's data is the process's, and so is the count of those who use it
+    with _running_lock:
+        _running += change
+        if _running == 0:
+            from moto.core.base_backend import BackendDict
+            from moto.core.model_instances import reset_model_data
+
+            BackendDict.reset()
+            reset_model_data()
