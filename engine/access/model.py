@@ -89,12 +89,14 @@ class Grant:
 
     Attributes:
         grant_id: KMS's id, or an address for a grant that is only planned.
-        grantee_principal: The ARN that may use it; an account root covers the account's principals.
+        grantee_principal: The ARN that may use it; an account root covers the account's principals. The name
+            of an AWS service stands for the service alone.
         operations: Names of KMS operations, such as `Decrypt`.
         retiring_principal: The ARN that may retire it, or None.
-        encryption_context_equals: The constraint, or None.
-        encryption_context_subset: The constraint, or None.
+        encryption_context_equals: The constraint, or None without one; an empty mapping asks for an empty context.
+        encryption_context_subset: The constraint, or None without one.
         name: The grant's name, or None.
+        source_arn: The constraint on the AWS resource that the call is made for, or None without one.
     """
 
     grant_id: str
@@ -104,6 +106,7 @@ class Grant:
     encryption_context_equals: Mapping[str, str] | None = None
     encryption_context_subset: Mapping[str, str] | None = None
     name: str | None = None
+    source_arn: str | None = None
 
 
 class KeyState(Enum):

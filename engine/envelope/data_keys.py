@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from datetime import datetime
 
-    from engine.kms import Kms
+    from engine.envelope.ports import DataKeyService
     from engine.lifecycle import TenantState
 
 DATA_KEY_BYTES = 32
@@ -44,11 +44,11 @@ class KeyAccess:
         service_key_arn: The service's own key (generation 0), in the vendor's account, where it is known.
     """
 
-    customer: Kms
-    vendor: Kms | None = None
+    customer: DataKeyService
+    vendor: DataKeyService | None = None
     service_key_arn: str | None = None
 
-    def caller(self, generation: int) -> Kms:
+    def caller(self, generation: int) -> DataKeyService:
         """Who uses the key of a generation.
 
         Raises:

@@ -1,0 +1,187 @@
+"""The payload format, segment by segment: Tink's streaming AEAD AES256_GCM_HKDF_1MB, without a prefix.
+
+Anyone who has the data key can read a payload with a public implementation of that format (a RAW keyset).
+
+- A message begins with a header of 40 bytes: the byte 0x28, a salt of 32 bytes, a nonce prefix of 7 bytes.
+- Each message has a key of its own: `HKDF-SHA256(data key, salt, info = associated data)`, 32 bytes. So one
+  data key serves a whole workload, and what a message belongs to is bound to it as associated data.
+- The plaintext is cut into segments. Each is sealed with AES-256-GCM under the nonce `prefix | segment number
+  (4 bytes, big-endian) | 1 for the last segment, else 0`, so that none can be moved, left out or added behind
+  the end. A sealed segment is 2^20 bytes with its tag of 16; the first shares them with the header; the last
+  may be shorter. An empty message is one empty segment.
+- The data key is asked for before each segment, so that a source of keys can end its use in the midst of a
+  message (EKM-46).
+
+Source: Tink's documentation, "AES-GCM-HKDF Streaming AEAD".
+"""
+
+from __future__ import annotations
+
+import secrets
+from dataclasses import dataclass
+from typing import Protocol
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+
+from engine.errors import DamagedError, MachineError
+
+SEGMENT_BYTES = 1 << 20
+TAG_BYTES = 16
+SALT_BYTES = 32
+NONCE_PREFIX_BYTES = 7
+HEADER_BYTES = 1 + SALT_BYTES + NONCE_PREFIX_BYTES
+FIRST_PLAINTEXT_BYTES = SEGMENT_BYTES - HEADER_BYTES - TAG_BYTES
+PLAINTEXT_BYTES = SEGMENT_BYTES - TAG_BYTES
+KEY_BYTES = 32
+_MOST_SEGMENTS = 1 << 32
+
+
+class KeySource(Protocol):
+    """Where a stream takes its data key from."""
+
+    def use(self) -> bytes | bytearray:
+        """The data key, for one segment; the same object as before unless it had to be fetched again.
+
+        Raises:
+            KeyAccessError: It may not be used any more.
+        """
+        ...
+
+
+class HeldKey:
+    """A data key that the caller holds for as long as it wants."""
+
+    def __init__(self, data_key: bytes | bytearray) -> None:
+        self._data_key = data_key
+
+    def use(self) -> bytes | bytearray:
+        """The data key."""
+        return self._data_key
+
+
+@dataclass(frozen=True, slots=True)
+class Header:
+    """The header of one message; both parts are random and public."""
+
+    salt: bytes
+    nonce_prefix: bytes
+
+    @classmethod
+    def random(cls) -> Header:
+        """The header of a new message."""
+        return cls(secrets.token_bytes(SALT_BYTES), secrets.token_bytes(NONCE_PREFIX_BYTES))
+
+    @classmethod
+    def parse(cls, data: bytes, name: str) -> Header:
+        """Read the header of a stored message; `name` is what to call the message.
+
+        Raises:
+            DamagedError: It is too short, or does not begin with its own length.
+        """
+        if len(data) != HEADER_BYTES or data[0] != HEADER_BYTES:
+            raise DamagedError(f"{name} is damaged: it does not begin with a header of {HEADER_BYTES} bytes")
+        return cls(bytes(data[1 : 1 + SALT_BYTES]), bytes(data[1 + SALT_BYTES :]))
+
+    def encode(self) -> bytes:
+        """The 40 bytes."""
+        return bytes([HEADER_BYTES]) + self.salt + self.nonce_prefix
+
+
+class SegmentCipher:
+    """Seals and opens the segments of one message.
+
+    Args:
+        keys: Asked for the data key before each segment.
+        header: The message's header.
+        associated_data: What the message belongs to; bound to it, not stored in it.
+        name: What to call the message in errors.
+    """
+
+    def __init__(self, keys: KeySource, header: Header, associated_data: bytes, name: str) -> None:
+        self._keys = keys
+        self._header = header
+        self._associated_data = associated_data
+        self._name = name
+        self._data_key: bytes | bytearray | None = None
+        self._message_cipher: AESGCM | None = None
+
+    def seal(self, number: int, plaintext: memoryview, into: memoryview, *, last: bool) -> None:
+        """Seal one segment into a buffer of exactly 16 bytes more; the two must not overlap."""
+        self._cipher().encrypt_into(self._nonce(number, last=last), plaintext, None, into)
+
+    def open(self, number: int, ciphertext: memoryview, into: memoryview, *, last: bool) -> None:
+        """Open one segment into a buffer of exactly 16 bytes less; the two must not overlap.
+
+        Raises:
+            DamagedError: It is not what was sealed, at this place, for this message. The buffer's content
+                is then without meaning and must not be used.
+        """
+        try:
+            self._cipher().decrypt_into(self._nonce(number, last=last), ciphertext, None, into)
+        except InvalidTag as error:
+            raise DamagedError(
+                f"{self._name} is damaged: segment {number} is not what was stored there",
+                "another snapshot may hold the same data; `keyturn verify --vault` names all damaged parts",
+            ) from error
+
+    def forget(self) -> None:
+        """Let go of the message's key."""
+        self._data_key = self._message_cipher = None
+
+    def _cipher(self) -> AESGCM:
+        data_key = self._keys.use()
+        if self._message_cipher is None or data_key is not self._data_key:
+            message_key = bytearray(KEY_BYTES)
+            derivation = HKDF(SHA256(), KEY_BYTES, self._header.salt, self._associated_data)
+            derivation.derive_into(data_key, message_key)
+            self._message_cipher = AESGCM(message_key)
+            self._data_key = data_key
+            message_key[:] = bytes(KEY_BYTES)
+        return self._message_cipher
+
+    def _nonce(self, number: int, *, last: bool) -> bytes:
+        if number >= _MOST_SEGMENTS:
+            raise MachineError(f"{self._name} is too large: a payload has at most {_MOST_SEGMENTS} segments")
+        return self._header.nonce_prefix + number.to_bytes(4, "big") + (b"\x01" if last else b"\x00")
+
+
+def plaintext_room(number: int) -> int:
+    """How many bytes of plaintext fit in the segment of this number, counted from 0."""
+    return PLAINTEXT_BYTES if number else FIRST_PLAINTEXT_BYTES
+
+
+def plaintext_start(number: int) -> int:
+    """The offset in the plaintext at which the segment of this number begins."""
+    return number * PLAINTEXT_BYTES - HEADER_BYTES if number else 0
+
+
+def segment_at(offset: int) -> int:
+    """The number of the segment that holds the plaintext byte at this offset."""
+    return (offset + HEADER_BYTES) // PLAINTEXT_BYTES
+
+
+def ciphertext_size(plaintext_size: int) -> int:
+    """How many bytes a message of so many bytes of plaintext takes."""
+    segments = segment_at(max(plaintext_size - 1, 0)) + 1
+    return HEADER_BYTES + plaintext_size + segments * TAG_BYTES
+
+
+def segment_count(ciphertext_bytes: int) -> int:
+    """How many segments a message of so many bytes has."""
+    return max(1, -(-ciphertext_bytes // SEGMENT_BYTES))
+
+
+def plaintext_size(ciphertext_bytes: int, name: str) -> int:
+    """How many bytes of plaintext a message of so many bytes holds; `name` is what to call it.
+
+    Raises:
+        DamagedError: No message has this size.
+    """
+    segments = segment_count(ciphertext_bytes)
+    in_last = ciphertext_bytes - (segments - 1) * SEGMENT_BYTES - (HEADER_BYTES if segments == 1 else 0)
+    if in_last < TAG_BYTES:
+        raise DamagedError(f"{name} is damaged: it ends in the midst of a segment, after {ciphertext_bytes} bytes")
+    return ciphertext_bytes - HEADER_BYTES - segments * TAG_BYTES

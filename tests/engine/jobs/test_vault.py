@@ -1,0 +1,314 @@
+"""The vault finds what was swapped, renamed, replayed, altered or lost, names it, and gives out the rest."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import stat
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import pytest
+
+from engine.envelope.data_keys import opened
+from engine.errors import DamagedError, ExitCode, InputError, KeyAccessError, MachineError
+from engine.jobs.backup import backup
+from engine.jobs.events import NoEvents
+from engine.jobs.key_records import KeyRecord, decode_key_record, encode_key_record
+from engine.jobs.report import Outcome, ProblemKind
+from engine.jobs.vault import open_or_create_vault, open_vault, vault_is_empty
+from tests.engine.jobs.world import MANUAL_BACKUP, only, succeeded, tree
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from engine.jobs.report import JobReport
+    from tests.engine.jobs.world import World
+
+
+def content(world: World, workload: str, number: int = 1) -> Path:
+    """The folder of a snapshot's content."""
+    (folder,) = (world.vault_folder / "data" / world.record(workload).data_key_id).glob(f"{number:06}-*")
+    return folder
+
+
+def commit(world: World, workload: str, number: int = 1) -> Path:
+    (file,) = (world.vault_folder / "snapshots" / world.record(workload).data_key_id).glob(f"{number:06}-*.json")
+    return file
+
+
+def flip(file: Path, place: int = -1) -> None:
+    data = bytearray(file.read_bytes())
+    data[place] ^= 1
+    file.write_bytes(data)
+
+
+def swap(one: Path, other: Path) -> None:
+    kept = one.read_bytes()
+    one.write_bytes(other.read_bytes())
+    other.write_bytes(kept)
+
+
+@pytest.fixture
+def stored(world: World) -> World:
+    """Two workloads, anna with two snapshots; the second refers to a pack of the first."""
+    world.write("onedrive/anna/kept", "kept content")
+    world.write("onedrive/bob/file", "content of b")
+    world.back_up()
+    world.write("onedrive/anna/new", "new content!")
+    world.back_up()
+    return world
+
+
+def damaged_files(report: JobReport, workload: str = "onedrive/anna") -> set[str]:
+    """The files that a restore names as damaged; it must end as damaged."""
+    assert report.exit_code is ExitCode.DAMAGED
+    (result,) = [result for result in report.results if result.workload == workload]
+    return {problem.path for problem in result.problems if problem.kind is ProblemKind.DAMAGED}
+
+
+def test_an_altered_pack_damages_its_files_alone(stored: World) -> None:
+    flip(content(stored, "onedrive/anna", 2) / "pack-000001")
+    report = stored.restore()
+    assert damaged_files(report) == {"new"}
+    assert {path.name for path in (stored.root / "restored").rglob("*") if path.is_file()} == {"kept", "file"}
+
+
+def test_a_missing_pack_damages_its_files_alone(stored: World) -> None:
+    (content(stored, "onedrive/anna", 1) / "pack-000001").unlink()
+    assert damaged_files(stored.restore()) == {"kept"}
+
+
+@pytest.mark.parametrize("cut", [1, 16, 30])
+def test_a_truncated_pack_is_damaged(stored: World, cut: int) -> None:
+    pack = content(stored, "onedrive/anna", 2) / "pack-000001"
+    os.truncate(pack, pack.stat().st_size - cut)
+    assert damaged_files(stored.restore()) == {"new"}
+
+
+def test_packs_of_two_snapshots_cannot_be_swapped(stored: World) -> None:
+    swap(*(content(stored, "onedrive/anna", number) / "pack-000001" for number in (1, 2)))
+    assert damaged_files(stored.restore()) == {"kept", "new"}
+
+
+def test_packs_of_two_workloads_cannot_be_swapped(stored: World) -> None:
+    swap(content(stored, "onedrive/anna") / "pack-000001", content(stored, "onedrive/bob") / "pack-000001")
+    report = stored.restore()
+    assert damaged_files(report) == {"kept"}
+    assert {problem.path for problem in report.results[1].problems} == {"file"}
+    assert not [path for path in (stored.root / "restored").rglob("*") if path.is_file() and path.name != "new"]
+
+
+def test_an_older_manifest_cannot_be_replayed_as_a_newer_one(stored: World) -> None:
+    old, new = (content(stored, "onedrive/anna", number) / "manifest" for number in (1, 2))
+    shutil.copyfile(old, new)
+    record = json.loads(commit(stored, "onedrive/anna", 2).read_bytes())
+    record["manifest_bytes"] = new.stat().st_size
+    commit(stored, "onedrive/anna", 2).write_text(json.dumps(record))
+    result = only(stored.restore("restored", "onedrive/anna"))
+    assert isinstance(result.error, DamagedError)
+    assert not list((stored.root / "restored").rglob("kept"))
+
+
+def test_an_older_snapshot_cannot_be_replayed_whole_under_a_newer_id(stored: World) -> None:
+    old = content(stored, "onedrive/anna", 1)
+    replayed = old.with_name(old.name.replace("000001", "000003", 1))
+    shutil.copytree(old, replayed)
+    record = json.loads(commit(stored, "onedrive/anna", 1).read_bytes()) | {"snapshot": replayed.name}
+    commit(stored, "onedrive/anna", 1).with_name(f"{replayed.name}.json").write_text(json.dumps(record))
+    assert isinstance(only(stored.restore("restored", "onedrive/anna")).error, DamagedError)
+    assert succeeded(stored.restore("restored", "onedrive/anna", snapshot="2"))
+
+
+@pytest.mark.parametrize("place", [0, 20, 45, -1])
+def test_an_altered_manifest_restores_nothing(stored: World, place: int) -> None:
+    flip(content(stored, "onedrive/anna", 2) / "manifest", place)
+    assert isinstance(only(stored.restore("restored", "onedrive/anna")).error, DamagedError)
+    assert not list((stored.root / "restored").rglob("*"))
+    assert succeeded(stored.restore("restored", "onedrive/anna", snapshot="1")), "the others are still there"
+
+
+def test_a_missing_manifest_or_commit_record_is_named(stored: World) -> None:
+    manifest = content(stored, "onedrive/anna", 2) / "manifest"
+    manifest.unlink()
+    error = only(stored.restore("restored", "onedrive/anna")).error
+    assert isinstance(error, DamagedError)
+    assert "manifest" in error.message
+
+
+@pytest.mark.parametrize("record", [b"", b"[]", b"{}", b"\xff", b'{"format": 99}', b"null"])
+def test_a_commit_record_that_is_none_is_damaged(stored: World, record: bytes) -> None:
+    commit(stored, "onedrive/bob", 2).write_bytes(record)
+    assert isinstance(only(stored.restore("restored", "onedrive/bob")).error, DamagedError)
+
+
+def test_a_backup_over_a_damaged_snapshot_stores_everything_anew_and_says_so(stored: World) -> None:
+    flip(content(stored, "onedrive/anna", 2) / "manifest")
+    (content(stored, "onedrive/bob", 1) / "pack-000001").unlink()
+    report = stored.back_up()
+    anna, bob = report.results
+    assert report.exit_code is ExitCode.DAMAGED
+    assert [problem.kind for problem in anna.problems] == [ProblemKind.DAMAGED]
+    assert anna.outcome is Outcome.WITH_PROBLEMS
+    assert (bob.outcome, bob.unchanged) == (Outcome.COMPLETED, 0), "what is missing was stored again"
+    assert succeeded(stored.restore())
+    restored, source = tree(stored.root / "restored/onedrive"), tree(stored.source / "onedrive")
+    assert restored == source
+    assert succeeded(stored.back_up())
+
+
+def test_a_link_in_the_place_of_an_object_is_not_followed(stored: World) -> None:
+    pack = content(stored, "onedrive/bob", 1) / "pack-000001"
+    elsewhere = stored.root / "elsewhere"
+    pack.rename(elsewhere)
+    pack.symlink_to(elsewhere)
+    assert damaged_files(stored.restore(), "onedrive/bob") == {"file"}
+
+
+def test_everything_in_the_vault_is_its_owners_alone(stored: World) -> None:
+    for path in stored.vault_folder.rglob("*"):
+        assert stat.S_IMODE(path.stat().st_mode) == (0o700 if path.is_dir() else 0o600), path
+
+
+# Wrapped-key records
+
+
+def test_the_vault_alone_has_what_unwrapping_needs(stored: World) -> None:
+    records = list(stored.vault.key_records())
+    assert {record.data_key.workload for record in records} == {"onedrive/anna", "onedrive/bob"}
+    for record in records:
+        assert record.tenant == "northwind"
+        assert record.data_key == stored.record(record.data_key.workload)
+        with opened(stored.context.access, record.tenant, record.data_key) as key:
+            assert len(key) == 32
+
+
+def test_after_a_rewrap_both_wrappings_are_kept_and_the_last_one_counts(stored: World) -> None:
+    stored.start_rotation()
+    moved = replace(stored.rewrap(stored.record("onedrive/anna")), epoch=2)
+    stored.vault.put_key_record(moved)
+    stored.vault.put_key_record(moved)
+    records = {record.data_key.workload: record.data_key for record in stored.vault.key_records()}
+    assert records["onedrive/anna"] == moved
+    assert records["onedrive/bob"].generation == 1
+    assert len(list((stored.vault_folder / "keys" / moved.data_key_id).iterdir())) == 2
+
+
+def test_a_record_that_was_lost_is_put_back_by_the_next_backup(stored: World) -> None:
+    shutil.rmtree(stored.vault_folder / "keys")
+    stored.back_up()
+    assert len(list(stored.vault.key_records())) == 2
+
+
+def test_a_key_record_survives_encoding(stored: World) -> None:
+    record = KeyRecord("northwind", stored.record("onedrive/anna"))
+    assert decode_key_record(encode_key_record(record), "it") == record
+
+
+@pytest.mark.parametrize("data", [b"", b"[]", b"{}", b"\xff", b'{"format":2}', b'{"format":1}', b"1"])
+def test_what_is_no_key_record_is_damaged(stored: World, data: bytes) -> None:
+    next((stored.vault_folder / "keys").rglob("*.json")).write_bytes(data)
+    with pytest.raises(DamagedError):
+        list(stored.vault.key_records())
+
+
+def test_a_key_record_under_another_name_is_damaged(stored: World) -> None:
+    records = sorted((stored.vault_folder / "keys").rglob("*.json"))
+    shutil.copyfile(records[0], records[1])
+    with pytest.raises(DamagedError):
+        list(stored.vault.key_records())
+
+
+def test_a_wrapping_exchanged_in_the_ledger_is_noticed_before_anything_is_read(stored: World) -> None:
+    anna, bob = stored.record("onedrive/anna"), stored.record("onedrive/bob")
+    assert stored.ledger.replace_wrapping(anna, replace(anna, ciphertext=bob.ciphertext))
+    assert isinstance(only(stored.restore("restored", "onedrive/anna")).error, KeyAccessError)
+
+
+# The vault as a whole
+
+
+def test_a_vault_is_one_tenants_alone(stored: World) -> None:
+    with pytest.raises(InputError) as caught:
+        open_vault("vault", stored.root, "southwind")
+    assert "northwind" in caught.value.message
+
+
+def test_a_missing_vault_is_not_made_by_opening_it(tmp_path: Path) -> None:
+    assert open_vault("nowhere", tmp_path, "northwind") is None
+    assert vault_is_empty("nowhere", tmp_path, "northwind")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_vault_is_empty_until_it_holds_a_key_or_a_snapshot(world: World) -> None:
+    assert vault_is_empty("vault", world.root, "northwind")
+    world.write("onedrive/bob/file")
+    world.back_up()
+    assert not vault_is_empty("vault", world.root, "northwind")
+
+
+def test_a_folder_with_something_else_in_it_is_not_taken_for_a_vault(tmp_path: Path) -> None:
+    (tmp_path / "documents").mkdir()
+    (tmp_path / "documents" / "letter.txt").write_text("mine")
+    for opening in (open_vault, open_or_create_vault):
+        with pytest.raises(DamagedError):
+            opening("documents", tmp_path, "northwind")
+    assert [path.name for path in (tmp_path / "documents").iterdir()] == ["letter.txt"]
+
+
+@pytest.mark.parametrize("marker", ["", "{}", '{"format": 2, "tenant": "northwind"}', "[1]"])
+def test_a_vault_of_another_format_is_refused(world: World, marker: str) -> None:
+    (world.vault_folder / "vault.json").write_text(marker)
+    with pytest.raises(DamagedError):
+        open_vault("vault", world.root, "northwind")
+
+
+def test_a_vault_elsewhere_than_in_a_folder_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(InputError):
+        open_vault("s3://bucket/prefix", tmp_path, "northwind")
+
+
+# The machine
+
+
+@pytest.mark.parametrize("failing", ["write", "fsync"])
+def test_a_full_disk_ends_the_backup_and_publishes_nothing(
+    world: World, monkeypatch: pytest.MonkeyPatch, failing: str
+) -> None:
+    world.write("onedrive/bob/first", os.urandom(2_000_000))
+    world.back_up()
+    world.write("onedrive/bob/second", os.urandom(2_000_000))
+    real, calls = getattr(os, failing), iter(range(1000))
+
+    def full(*arguments: object) -> object:
+        if next(calls) >= 1:
+            raise OSError(28, "No space left on device")
+        return real(*arguments)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, failing, full)
+        report = backup(replace(world.context, events=NoEvents()), MANUAL_BACKUP, world.source)
+    error = only(report).error
+    assert isinstance(error, MachineError)
+    assert "disk is full" in error.message
+    assert report.exit_code is ExitCode.MACHINE
+    assert len(world.vault.snapshots(world.record("onedrive/bob"))) == 1
+    assert succeeded(world.restore())
+    assert {path.name for path in (world.root / "restored/onedrive/bob").iterdir()} == {"first"}
+    assert succeeded(world.back_up())
+
+
+def test_a_vault_that_may_not_be_written_to_is_told(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    world.write("onedrive/bob/file")
+    real = os.open
+
+    def refuse(path: str | Path, flags: int, *rest: object, **options: object) -> int:
+        if "/vault/" in str(path) and flags & os.O_CREAT:
+            raise PermissionError(13, "Permission denied")
+        return real(path, flags, *rest, **options)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(os, "open", refuse)
+    report = world.back_up()
+    assert isinstance(only(report).error, MachineError)
+    assert report.exit_code is ExitCode.MACHINE
