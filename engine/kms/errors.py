@@ -146,22 +146,20 @@ def _from_client_error(
 
 def _from_core_error(asker: Asker, operation: str, key_arns: tuple[str, ...], error: Exception) -> KeyAccessError:
     from botocore.exceptions import (
+        ConnectionError,  # noqa: A004 - botocore's name for it
         CredentialRetrievalError,
         HTTPClientError,
         NoCredentialsError,
-        ParamValidationError,
         PartialCredentialsError,
         TokenRetrievalError,
     )
 
     if isinstance(error, (NoCredentialsError, PartialCredentialsError, CredentialRetrievalError, TokenRetrievalError)):
         failure, hint = KeyFailure.DENIED, "give AWS credentials: a profile, a role or the AWS_… variables [EKM-08]"
-    elif isinstance(error, ParamValidationError):
-        failure, hint = KeyFailure.MISCONFIGURED, _HINTS[KeyFailure.MISCONFIGURED]
-    elif isinstance(error, HTTPClientError):
+    elif isinstance(error, (HTTPClientError, ConnectionError)):
         failure, hint = KeyFailure.UNAVAILABLE, _HINTS[KeyFailure.UNAVAILABLE]
     else:
-        failure, hint = KeyFailure.UNAVAILABLE, "check the AWS settings in use"
+        failure, hint = KeyFailure.MISCONFIGURED, "check the AWS settings in use"
     return KeyAccessError(
         failure,
         f"{operation} as {asker.identity} with {' to '.join(key_arns)} failed: {failure.value}; {error}",
