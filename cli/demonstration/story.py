@@ -28,7 +28,7 @@ from cli.demonstration.infrastructure import (
 )
 from cli.demonstration.stage import Stage
 from engine.errors import ExitCode, InputError
-from engine.jobs.sample_tenant import TenantSize, write_sample_tenant
+from engine.jobs.sample_tenant import TenantSize, make_sample_tenant
 from engine.jobs.workloads import find_workloads
 from engine.sandbox import Identity, Sandbox, SandboxSettings, require_sandbox, scrubbed_environment
 
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from engine.kms import Kms
 
 _VENDOR = ("--vendor-profile", "vendor")
-_LATE = TenantSize(users=1, mails_per_user=12, files_per_user=4, sites=0, total_bytes=1_000_000)
+_LATE = TenantSize(users=1, mails=12, documents=0, sites=0, teams=0, groups=0, public_folders=0)
 
 
 def tell_story(source: Path | None, keep: Path | None) -> ExitCode:
@@ -126,7 +126,7 @@ class _Story:
         stage = self._stage
         stage.chapter("A backup under your key")
         if self._made_up:
-            write_sample_tenant(self._source)
+            make_sample_tenant(self._source)
         files, size = count_files(self._source)
         stage.say(f"the tenant: {files} files, {size / 1_000_000:.0f} MB")
         workloads = find_workloads(self._source)
@@ -173,8 +173,11 @@ class _Story:
     def _restore(self) -> None:
         stage = self._stage
         stage.chapter("Everything comes back, byte for byte")
-        later, label = self._folder / "later", "exchange_online/a.late.arrival"
-        write_sample_tenant(later, size=_LATE, seed=7)
+        later, label = self._folder / "later", "exchange_online/late.arrival"
+        make_sample_tenant(self._folder / "made", _LATE, seed=7)
+        (made,) = (self._folder / "made" / "exchange_online").iterdir()
+        (later / "exchange_online").mkdir(parents=True)
+        made.rename(later / label)
         stage.keyturn("run", "backup", "--source", str(later), *_VENDOR, show=["1 of 1"])
         before, after = self._folder / "restored", self._folder / "restored-later"
         stage.keyturn("run", "restore", "--to", str(before), *self._labels, *_VENDOR, show=[f"{len(self._labels)} of"])
