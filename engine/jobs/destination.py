@@ -22,7 +22,7 @@ from enum import Enum
 from typing import TYPE_CHECKING, Self
 
 from engine.errors import MachineError
-from engine.jobs.workloads import printable
+from engine.jobs.workloads import identity_of, printable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -63,14 +63,16 @@ class Destination:
     Args:
         folder: The folder; it is made if need be.
         overwrite: Whether files of other content may be replaced.
+        made: The identities of folders that the same job has made before, which are not somebody else's then.
 
     Raises:
         MachineError: It cannot be made or opened, or, from every method, written to.
     """
 
-    def __init__(self, folder: Path, *, overwrite: bool) -> None:
+    def __init__(self, folder: Path, *, overwrite: bool, made: set[tuple[int, int]] | None = None) -> None:
         self._folder = folder
         self._overwrite = overwrite
+        self._made = set() if made is None else made
         try:
             folder.mkdir(parents=True, exist_ok=True)
             root = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
@@ -130,8 +132,14 @@ class Destination:
 
     def close(self) -> None:
         """Give the folders that were made their permissions and times."""
+        failure: MachineError | None = None
         while self._levels:
-            self._leave()
+            try:
+                self._leave()
+            except MachineError as error:
+                failure = failure or error
+        if failure is not None:
+            raise failure
 
     def __enter__(self) -> Self:
         return self
@@ -153,11 +161,15 @@ class Destination:
             mode = last_mode if number == len(place) else 0o777
             try:
                 os.mkdir(name, mode, dir_fd=above)
-                made = True
+                new = True
             except FileExistsError:
-                made = False
-            private = made and mode == _PRIVATE
-            self._levels.append(_Open(name, os.open(name, _FOLDER, dir_fd=above), made, private))
+                new = False
+            level = _Open(name, os.open(name, _FOLDER, dir_fd=above), made=new, private=new and mode == _PRIVATE)
+            self._levels.append(level)
+            identity = identity_of(os.fstat(level.descriptor))
+            if new:
+                self._made.add(identity)
+            level.made = identity in self._made
         return self._levels[-1]
 
     def _leave(self) -> None:

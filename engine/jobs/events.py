@@ -15,7 +15,7 @@ import os
 import uuid
 from dataclasses import dataclass
 from enum import Enum, IntEnum
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, assert_never
 
 from engine.catalogue import Custody, StartedBy, WorkflowKind
 from engine.errors import KeyAccessError, MachineError
@@ -139,13 +139,17 @@ class JobEvent:
         return details
 
 
-def state_of(result: WorkloadResult) -> EventState:
-    """The vendor's word for a result."""
-    return {
-        Outcome.COMPLETED: EventState.SUCCESS,
-        Outcome.WITH_PROBLEMS: EventState.WITH_ERRORS,
-        Outcome.FAILED: EventState.FAILED,
-    }[result.outcome]
+def state_of(workflow: Workflow, result: WorkloadResult) -> EventState:
+    """The vendor's word for a result; between success and failure it has one for backups alone."""
+    match result.outcome:
+        case Outcome.COMPLETED:
+            return EventState.SUCCESS
+        case Outcome.WITH_PROBLEMS:
+            return EventState.WITH_ERRORS if workflow.kind is WorkflowKind.BACKUP else EventState.FAILED
+        case Outcome.FAILED:
+            return EventState.FAILED
+        case _:
+            assert_never(result.outcome)
 
 
 class EventLog(Protocol):

@@ -110,8 +110,10 @@ class ManifestDecoder:
         raise self._damaged("a line is of no known kind")
 
     def _file(self, document: dict[str, Any]) -> FileEntry:
-        size, parts = self._number(document, "size"), []
-        for triple in document.get("parts", ()):
+        size, parts, triples = self._number(document, "size"), [], document.get("parts")
+        if not isinstance(triples, list):
+            raise self._damaged("a file has no parts")
+        for triple in triples:
             if not (isinstance(triple, list) and len(triple) == 3 and all(_is_number(value) for value in triple)):
                 raise self._damaged("a part is not a triple of numbers")
             pack, offset, length = triple

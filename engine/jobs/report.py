@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import TYPE_CHECKING
 
-from engine.errors import DamagedError, ExitCode, KeyAccessError, KeyturnError, RefusedError
+from engine.errors import ExitCode, KeyAccessError, KeyturnError
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -132,7 +132,7 @@ def naming(error: KeyturnError, workflow: Workflow, workload: str) -> KeyturnErr
 
     An error of the key keeps its class and all that it knows of the key; others are shown as they are.
     """
-    if isinstance(error, (RefusedError, DamagedError)) or not isinstance(error, KeyAccessError):
+    if not isinstance(error, KeyAccessError):
         return error
     return KeyAccessError(
         error.failure,

@@ -26,7 +26,7 @@ from engine.jobs.progress import Progressed
 from engine.jobs.report import JobReport, Outcome, Problem, ProblemKind, WorkloadResult
 from engine.jobs.running import check_workflow, run_job
 from engine.jobs.vault import LATEST
-from engine.jobs.workloads import FILES, Workload, is_file_name, parse_label, printable
+from engine.jobs.workloads import FILES, LOOSE, Workload, is_file_name, parse_label, printable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -93,6 +93,8 @@ def _run(context: JobContext, workflow: Workflow, kind: WorkflowKind, request: R
     purpose = LEGAL_HOLD if workflow.custody is Custody.SERVICE else PAYLOAD
     labels = request.workloads if request.workloads is not None else _all_workloads(context, workflow, purpose)
 
+    made: set[tuple[int, int]] = set()
+
     def operate(label: str) -> WorkloadResult:
         workload = parse_label(label)
         if workload.product not in {None, workflow.product}:
@@ -101,10 +103,12 @@ def _run(context: JobContext, workflow: Workflow, kind: WorkflowKind, request: R
             snapshot = context.vault.find_snapshot(key.record, request.snapshot)
             with closing(context.vault.open_snapshot(key.record, key.lease, snapshot)) as reader:
                 _refuse_copy_into_source(workflow, reader, request.destination)
-                return _bring_back(context, workload, reader, key, request)
+                return _bring_back(context, workload, reader, key, request, made)
 
     try:
-        return run_job(context, workflow, dict.fromkeys(labels), operate)
+        # What lies loose comes last: it brings the folder that it shares with others its permissions and time.
+        ordered = sorted(dict.fromkeys(labels), key=lambda label: label.endswith(f"/{LOOSE}"))
+        return run_job(context, workflow, ordered, operate)
     finally:
         os.sync()  # what is reported as restored is on the disk
 
@@ -128,10 +132,15 @@ def _refuse_copy_into_source(workflow: Workflow, reader: SnapshotReader, destina
 
 
 def _bring_back(
-    context: JobContext, workload: Workload, reader: SnapshotReader, key: OperationKey, request: RestoreRequest
+    context: JobContext,
+    workload: Workload,
+    reader: SnapshotReader,
+    key: OperationKey,
+    request: RestoreRequest,
+    made: set[tuple[int, int]],
 ) -> WorkloadResult:
     selection = _Selection(request.paths)
-    with Destination(request.destination, overwrite=request.overwrite) as destination:
+    with Destination(request.destination, overwrite=request.overwrite, made=made) as destination:
         restored = _Restored(context, workload, reader, destination)
         for entry in reader.entries():
             if selection.takes(entry):

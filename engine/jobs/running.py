@@ -70,7 +70,7 @@ def run_job(
         except (KeyboardInterrupt, SystemExit):
             record(label, EventState.CANCELED, None)
             raise
-        record(label, state_of(result), result)
+        record(label, state_of(workflow, result), result)
         results.append(result)
     return JobReport(job_id, workflow, started_at, context.clock(), tuple(results), not_covered)
 

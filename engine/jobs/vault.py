@@ -40,6 +40,7 @@ if TYPE_CHECKING:
 
 FORMAT = 1
 LATEST = "latest"
+_EARLIER = "name an earlier snapshot of the workload to restore that one"
 
 
 class Vault:
@@ -127,12 +128,27 @@ class Vault:
         )
 
     def collect_leftovers(self, data_key: DataKey) -> int:
-        """Delete what killed backups of a workload left, and say of how many; only ever under its `lock`."""
+        """Delete what killed backups of a workload left, and say of how many; only ever under its `lock`.
+
+        A killed backup leaves content under the number behind the last committed one. Content without a commit
+        record under any other number has lost its record, later snapshots may refer to it, and it is kept.
+
+        Raises:
+            DamagedError: Commit records are missing; nothing was deleted.
+        """
         place = DataKeyPlace.of(self._tenant, data_key)
-        committed = {snapshot.text for snapshot in self.snapshots(data_key)}
-        leftovers = [name for name in self._store.folders(place.data) if name not in committed]
-        for name in leftovers:
-            self._store.delete_all(f"{place.data}/{name}")
+        committed = self.snapshots(data_key)
+        next_number = committed[-1].number + 1 if committed else 1
+        begun = [SnapshotId.parse(name) for name in self._store.folders(place.data)]
+        uncommitted = [snapshot for snapshot in begun if snapshot is not None and snapshot not in committed]
+        if any(snapshot.number > next_number for snapshot in uncommitted):
+            raise DamagedError(
+                f"the vault has snapshots of workload {data_key.workload!r} whose commit records are missing",
+                f"bring {place.commits!r} in {self.location!r} back from a copy of the vault",
+            )
+        leftovers = [snapshot for snapshot in uncommitted if snapshot.number == next_number]
+        for snapshot in leftovers:
+            self._store.delete_all(place.content(snapshot))
         self._store.delete_unfinished(place.commits)
         return len(leftovers)
 
@@ -172,10 +188,10 @@ class Vault:
             record = json.loads(self._store.get(name))
             stands_for = (record["format"], record["data_key_id"], record["snapshot"], record["manifest_bytes"])
         except (ValueError, KeyError, TypeError) as error:
-            raise DamagedError(f"object {name} is damaged: it cannot be read ({error})") from error
+            raise DamagedError(f"object {name} is damaged: it cannot be read ({error})", _EARLIER) from error
         manifest = place.manifest(snapshot)
         if stands_for != (COMMIT_FORMAT, place.data_key_id, snapshot.text, self._store.size_of(manifest)):
-            raise DamagedError(f"object {name} is damaged: it does not stand for {manifest}")
+            raise DamagedError(f"object {name} is damaged: it does not stand for {manifest}", _EARLIER)
         return SnapshotReader(self._store, place, snapshot, keys)
 
     def is_empty(self) -> bool:

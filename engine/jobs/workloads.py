@@ -8,8 +8,8 @@ A source is a folder. Its layout says which workload a file belongs to:
 - what lies loose beside them is the workload `files/.` or, inside an application's folder, `exchange_online/.`.
 
 So every file belongs to exactly one workload. A workload's label goes into the KMS encryption context and
-the ledger; it must be plain text, so control characters, `%` and bytes that are not UTF-8 are percent-encoded
-in it. A symbolic link is never followed, and so never a workload.
+the ledger; it must be plain text, so control characters, invisible marks, `%` and bytes that are not UTF-8 are
+percent-encoded in it. A symbolic link is never followed, and so never a workload.
 """
 
 from __future__ import annotations
@@ -32,6 +32,11 @@ if TYPE_CHECKING:
 
 FILES = "files"
 LOOSE = "."
+
+# Control characters, `%`, line breaks of Unicode, marks that turn the direction of text, and bytes that are not UTF-8.
+_NOT_PLAIN = re.compile(
+    r"[%\x00-\x1f\x7f-\x9f\xad\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff\ud800-\udfff]"
+)
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -138,8 +143,7 @@ def printable(text: str) -> str:
 
 
 def _escaped(name: str) -> str:
-    return re.sub(
-        r"[%\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]",
+    return _NOT_PLAIN.sub(
         lambda match: "".join(f"%{byte:02X}" for byte in os.fsencode(match.group())),
         name,
     )

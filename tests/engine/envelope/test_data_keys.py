@@ -52,7 +52,6 @@ def test_in_enterprise_mode_a_data_key_is_wrapped_by_the_customers_current_key(a
     assert (record.generation, record.key_arn, record.custody) == (2, str(key_arn(2)), Custody.CUSTOMER)
 
 
-@pytest.mark.requirement("EKM-12")
 def test_in_cloud_mode_a_data_key_is_wrapped_by_the_services_key(access: KeyAccess) -> None:
     record, _ = make_data_key(access, cloud_state(), WORKLOAD, PAYLOAD, NOW)
     assert (record.generation, record.key_arn, record.custody) == (0, SERVICE, Custody.CUSTOMER)

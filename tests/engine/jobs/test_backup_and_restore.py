@@ -12,11 +12,13 @@ import pytest
 
 from engine.catalogue import Product, WorkflowKind, find_workflow
 from engine.envelope.segments import FIRST_PLAINTEXT_BYTES, PLAINTEXT_BYTES
-from engine.errors import ExitCode, InputError, RefusedError
+from engine.errors import ExitCode, InputError, MachineError, RefusedError
 from engine.jobs.backup import backup
+from engine.jobs.events import NoEvents
 from engine.jobs.report import Outcome, ProblemKind
-from engine.jobs.restore import RestoreRequest, download
+from engine.jobs.restore import RestoreRequest, download, restore
 from engine.jobs.vault import Vault, open_or_create_vault
+from tests.builders import key_arn
 from tests.engine.jobs.world import COPY, DOWNLOAD, IN_PLACE, MANUAL_BACKUP, only, succeeded, tree
 
 if TYPE_CHECKING:
@@ -54,6 +56,7 @@ def fill(world: World) -> None:
 
 
 @pytest.mark.requirement("EKM-01")
+@pytest.mark.requirement("EKM-02")
 @pytest.mark.requirement("EKM-41")
 @pytest.mark.requirement("EKM-44")
 def test_every_folder_file_name_mode_time_and_link_comes_back(world: World) -> None:
@@ -72,11 +75,13 @@ def test_every_folder_file_name_mode_time_and_link_comes_back(world: World) -> N
         "sharepoint/empty site",
         "teams/.",
     }
+    assert all(world.record(result.workload).key_arn == str(key_arn(1)) for result in report.results)
     assert succeeded(world.restore())
+    assert world.kms.calls == {"GenerateDataKey": len(report.results), "Decrypt": len(report.results)}
     restored = tree(world.root / "restored")
     original = tree(world.source)
-    # The folders of applications are shared by their workloads, so their times are of none of them.
-    for application in ("exchange_online", "onedrive", "sharepoint"):
+    # A folder of an application comes back with what lies loose in it; where nothing does, it is made anew.
+    for application in ("onedrive", "sharepoint"):
         assert restored.pop(application)[:2] == original.pop(application)[:2]
     assert restored == original
 
@@ -324,6 +329,36 @@ def test_a_vault_that_lies_in_the_source_is_not_backed_up_into_itself(world: Wor
     assert by_workload["files/."].files == 1
 
 
+@pytest.mark.parametrize("failing", ["write", "fchmod"])
+def test_a_full_disk_ends_the_restore_and_leaves_nothing_half_written(
+    world: World, monkeypatch: pytest.MonkeyPatch, failing: str
+) -> None:
+    world.write("onedrive/bob/big", os.urandom(3_000_000))
+    world.back_up()
+
+    def full(*_arguments: object) -> int:
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, failing, full)
+        context = replace(world.context, events=NoEvents())
+        report = restore(context, COPY, RestoreRequest(world.root / "restored"))
+    error = only(report).error
+    assert isinstance(error, MachineError)
+    assert "disk is full" in error.message
+    assert report.exit_code is ExitCode.MACHINE
+    assert [path.name for path in (world.root / "restored").rglob("*") if path.is_file()] == []
+
+
+def test_a_destination_that_cannot_be_made_is_told(world: World) -> None:
+    world.write("onedrive/bob/file")
+    world.back_up()
+    (world.root / "a file").touch()
+    report = world.restore("a file/folder")
+    assert isinstance(only(report).error, MachineError)
+    assert report.exit_code is ExitCode.MACHINE
+
+
 def test_workloads_of_another_product_are_left_to_its_jobs_and_told(world: World) -> None:
     world.write("gmail/anna/1.eml")
     world.write("onedrive/anna/file")
@@ -401,6 +436,6 @@ def test_the_download_of_a_folder_tree_equals_its_restore(world: World) -> None:
     world.restore("restored")
     download(world.context, DOWNLOAD, RestoreRequest(world.root / "device"))
     restored, downloaded = tree(world.root / "restored"), tree(world.root / "device")
-    for application in ("exchange_online", "onedrive", "sharepoint"):
+    for application in ("onedrive", "sharepoint"):
         del restored[application], downloaded[application]
     assert restored == downloaded

@@ -8,7 +8,7 @@ import os
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engine.errors import DamagedError
@@ -79,12 +79,14 @@ def decoded(data: bytes) -> tuple[ManifestHeader, list[Entry]]:
     return decoder.header(), list(decoder.entries())
 
 
+@settings(deadline=None)
 @given(entries=st.lists(_entries, max_size=12, unique_by=lambda entry: entry.path))
 def test_every_manifest_is_read_as_it_was_written(entries: list[Entry]) -> None:
     entries.sort(key=lambda entry: order(entry.path))
     assert decoded(encoded(entries)) == (HEADER, entries)
 
 
+@settings(deadline=None)
 @given(
     entries=st.lists(_entries, min_size=1, max_size=6, unique_by=lambda entry: entry.path),
     place=st.floats(0, 1, exclude_max=True),
@@ -96,6 +98,7 @@ def test_a_manifest_that_lacks_its_end_is_never_read_as_whole(entries: list[Entr
         decoded(data[: int(len(data) * place)])
 
 
+@settings(deadline=None)
 @given(data=st.binary(max_size=200))
 def test_what_is_no_manifest_is_damaged_and_nothing_else(data: bytes) -> None:
     header = ManifestEncoder().header(HEADER)

@@ -297,7 +297,7 @@ def test_a_wrapping_that_is_replaced_while_an_operation_begins_is_read_once_more
     assert succeeded(world.back_up())
 
 
-@pytest.mark.requirement("EKM-32")
+@pytest.mark.requirement("EKM-35")
 def test_a_data_key_that_was_made_while_a_rotation_began_is_made_anew_under_the_new_key(world: World) -> None:
     world.write("onedrive/bob/file")
 
@@ -326,7 +326,6 @@ def test_a_generation_that_keeps_changing_is_a_conflict_in_the_end(
     assert report.exit_code is ExitCode.REFUSED
 
 
-@pytest.mark.requirement("EKM-02")
 def test_in_cloud_mode_jobs_run_under_the_services_key(cloud_world: World) -> None:
     cloud_world.write("onedrive/bob/file", "cloud")
     assert succeeded(cloud_world.back_up())

@@ -158,6 +158,26 @@ def test_a_backup_over_a_damaged_snapshot_stores_everything_anew_and_says_so(sto
     assert succeeded(stored.back_up())
 
 
+def test_content_that_lost_its_commit_record_is_never_taken_for_a_leftover(stored: World) -> None:
+    """Snapshot 2 refers to content of snapshot 1: collecting that would destroy both."""
+    commit(stored, "onedrive/anna", 1).unlink()
+    assert succeeded(stored.back_up())
+    assert succeeded(stored.restore())
+    assert (stored.root / "restored/onedrive/anna/kept").read_text() == "kept content"
+
+
+def test_where_all_commit_records_are_lost_backups_stop_and_delete_nothing(stored: World) -> None:
+    lost = stored.vault_folder / "snapshots"
+    lost.rename(stored.root / "snapshots")
+    before = tree(stored.vault_folder / "data")
+    report = stored.back_up()
+    assert report.exit_code is ExitCode.DAMAGED
+    assert all(isinstance(result.error, DamagedError) for result in report.results)
+    assert tree(stored.vault_folder / "data") == before
+    (stored.root / "snapshots").rename(lost)
+    assert succeeded(stored.back_up())
+
+
 def test_a_link_in_the_place_of_an_object_is_not_followed(stored: World) -> None:
     pack = content(stored, "onedrive/bob", 1) / "pack-000001"
     elsewhere = stored.root / "elsewhere"

@@ -1,0 +1,119 @@
+"""Discovery and configuration use the key where the seeds say so, and not where they do not."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import pytest
+
+from engine.catalogue import WORKFLOWS, Product, WorkflowKind, find_workflow
+from engine.errors import ExitCode, InputError, KeyAccessError
+from engine.jobs.operation import existing_key
+from engine.jobs.preparation import configure, discover, inventory_label
+from engine.jobs.report import Outcome
+from tests.builders import key_arn
+from tests.engine.jobs.world import only, succeeded
+
+if TYPE_CHECKING:
+    from engine.catalogue import Workflow
+    from tests.engine.jobs.world import World
+
+DISCOVERIES = [
+    workflow
+    for workflow in WORKFLOWS
+    if workflow.kind is WorkflowKind.DISCOVERY and workflow.product is Product.MICROSOFT_365
+]
+WITH_KEY = find_workflow(Product.MICROSOFT_365, WorkflowKind.CONFIGURATION, "workloads that use the key")
+WITHOUT_KEY = find_workflow(Product.MICROSOFT_365, WorkflowKind.CONFIGURATION, "other workloads")
+
+
+@pytest.fixture
+def tenant(world: World) -> World:
+    for workload in ("teams/marketing", "sharepoint/intranet", "exchange_online/anna", "onedrive/bob", "files x/y"):
+        world.write(f"{workload}/file")
+    return world
+
+
+def inventory(world: World, workflow: Workflow) -> list[str]:
+    """The labels in the newest inventory."""
+    with existing_key(world.context, inventory_label(workflow), "payload") as key:
+        reader = world.vault.open_snapshot(key.record, key.lease, world.vault.find_snapshot(key.record))
+        (entry,) = reader.entries()
+        document = json.loads(b"".join(bytes(piece) for piece in reader.content(entry)))  # type: ignore[arg-type]
+        reader.close()
+    return [workload["workload"] for workload in document["workloads"]]
+
+
+@pytest.mark.parametrize("workflow", DISCOVERIES, ids=lambda workflow: workflow.variant)
+def test_a_discovery_keeps_an_encrypted_inventory_and_fails_when_the_key_is_revoked(
+    tenant: World, workflow: Workflow
+) -> None:
+    report = discover(tenant.context, workflow, tenant.source)
+    assert succeeded(report)
+    expected = (
+        ["sharepoint/intranet", "teams/marketing"]
+        if "EKM-37" in workflow.requirements
+        else ["exchange_online/anna", "onedrive/bob"]
+    )
+    assert inventory(tenant, workflow) == expected
+    assert only(report).files == 2
+    tenant.revoke()
+    report = discover(tenant.context, workflow, tenant.source)
+    error = only(report).error
+    assert isinstance(error, KeyAccessError)
+    assert str(key_arn(1)) in error.message
+    assert report.exit_code is ExitCode.AWS
+    tenant.reinstate()
+    tenant.write("teams/sales/file")
+    assert succeeded(discover(tenant.context, workflow, tenant.source))
+
+
+def test_an_inventory_is_nothing_that_a_restore_brings_back(tenant: World) -> None:
+    discover(tenant.context, DISCOVERIES[0], tenant.source)
+    tenant.back_up()
+    report = tenant.restore()
+    assert succeeded(report)
+    assert not any("inventory" in result.workload for result in report.results)
+
+
+@pytest.mark.requirement("EKM-39")
+@pytest.mark.requirement("EKM-40")
+def test_with_the_key_revoked_workloads_that_use_it_cannot_be_configured(tenant: World) -> None:
+    tenant.revoke()
+    report = configure(tenant.context, WITH_KEY, tenant.source)
+    assert [result.workload for result in report.results] == ["sharepoint/intranet", "teams/marketing"]
+    assert all(isinstance(result.error, KeyAccessError) for result in report.results)
+    assert tenant.ledger.census().total == 0
+    tenant.reinstate()
+    assert succeeded(configure(tenant.context, WITH_KEY, tenant.source))
+    assert tenant.ledger.census().total == 2
+
+
+@pytest.mark.requirement("EKM-39")
+@pytest.mark.requirement("EKM-40")
+def test_a_configured_workload_is_configured_again_only_if_its_key_still_opens(tenant: World) -> None:
+    configure(tenant.context, WITH_KEY, tenant.source)
+    assert succeeded(configure(tenant.context, WITH_KEY, tenant.source))
+    tenant.revoke()
+    assert len(configure(tenant.context, WITH_KEY, tenant.source).failures) == 2
+
+
+@pytest.mark.requirement("EKM-40")
+def test_configuring_other_workloads_does_not_use_the_key(tenant: World) -> None:
+    tenant.revoke()
+    report = configure(tenant.context, WITHOUT_KEY, tenant.source)
+    assert [result.workload for result in report.results] == ["exchange_online/anna", "onedrive/bob"]
+    assert succeeded(report)
+    assert not tenant.kms.calls
+
+
+def test_a_workload_that_a_configuration_is_not_for_is_refused(tenant: World) -> None:
+    report = configure(tenant.context, WITHOUT_KEY, tenant.source, ["teams/marketing", "onedrive/bob"])
+    teams, onedrive = report.results
+    assert isinstance(teams.error, InputError)
+    assert onedrive.outcome is Outcome.COMPLETED
+    with pytest.raises(InputError):
+        configure(tenant.context, DISCOVERIES[0], tenant.source)
+    with pytest.raises(InputError):
+        discover(tenant.context, WITH_KEY, tenant.source)
