@@ -89,7 +89,7 @@ def command(
     require_valid(workspace, declaration.current, key_arn, state, connections, quiet=as_json)
 
     who = actor(workspace, "enable")
-    vault = open_vault(workspace)
+    vault = open_vault(workspace, existing)
     ledger = existing or open_or_create_ledger(
         declaration, workspace.folder, who, now(), vault_is_empty=vault.is_empty()
     )

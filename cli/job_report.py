@@ -8,6 +8,7 @@ import click
 
 from cli.display import note, print_json, show_errors, warn
 from engine.jobs.report import Outcome, ProblemKind
+from engine.jobs.workloads import printable
 
 if TYPE_CHECKING:
     from engine.jobs.report import JobReport, WorkloadResult
@@ -59,7 +60,7 @@ def _line(result: WorkloadResult) -> str:
 
 def _tell_problems(result: WorkloadResult) -> None:
     for problem in result.problems[:_SHOWN_PROBLEMS]:
-        text = f"{result.workload}: {problem.path or '.'} {problem.reason}"
+        text = f"{result.workload}: {printable(problem.path or '.')} {problem.reason}"
         if problem.kind is ProblemKind.NOTE:
             note(text)
         else:

@@ -63,6 +63,7 @@ def command(
     ledger = workspace.ledger()
     state = ledger.head().state
     connections = connect_kms(workspace, vendor_profile)
+    vault = open_vault(workspace, ledger)
     who = actor(workspace, f"rotate --to {number}")
     if _is_in_flight(state, number, str(given) if given is not None else None):
         note(f"resuming the move to generation {number}")
@@ -73,7 +74,7 @@ def command(
         require_valid(workspace, number, str(arn), state, connections, quiet=as_json)
         carry_out(ledger, rotate, who, now())
         note(f"new data keys go to generation {number}; the older keys stay usable")
-    report = rewrap(ledger, workspace, connections.access(), open_vault(workspace), who)
+    report = rewrap(ledger, workspace, connections.access(), vault, who)
     current = ledger.head().state.current
     if as_json:
         print_json(

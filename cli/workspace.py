@@ -153,15 +153,28 @@ def refuse_if_rules_say_no(state: TenantState, command: Command) -> None:
         raise answer.error()
 
 
-def open_vault(workspace: Workspace) -> Vault:
-    """The tenant's vault, made where there is none yet.
+def open_vault(workspace: Workspace, ledger: Ledger | None) -> Vault:
+    """The tenant's vault, made where there cannot have been one.
+
+    Args:
+        workspace: The tenant's declaration.
+        ledger: Its ledger; one with data keys is never without a vault.
 
     Raises:
-        InputError, DamagedError, MachineError: It is another tenant's, no vault, or cannot be opened.
+        InputError: It is missing, and there must have been one; or it is another tenant's.
+        DamagedError, MachineError: It is no vault, or cannot be opened.
     """
     from engine.jobs.vault import open_or_create_vault
+    from engine.jobs.vault import open_vault as open_existing_vault
 
-    return open_or_create_vault(workspace.declaration.vault, workspace.folder, workspace.declaration.tenant)
+    declaration = workspace.declaration
+    place = (declaration.vault, workspace.folder, declaration.tenant)
+    if ledger is not None and ledger.census().total and open_existing_vault(*place) is None:
+        raise InputError(
+            f"the vault {declaration.vault!r} is missing, but the ledger has data keys: there must have been one",
+            "is its disk mounted? `vault` in the declaration says where it is",
+        )
+    return open_or_create_vault(*place)
 
 
 @contextmanager
@@ -178,8 +191,11 @@ def job_context(workspace: Workspace, command: str, vendor_profile: str | None) 
     from engine.ledger.opening import open_or_create_ledger
 
     who = actor(workspace, command)
-    vault = open_vault(workspace)
-    ledger = open_or_create_ledger(workspace.declaration, workspace.folder, who, now(), vault_is_empty=vault.is_empty())
+    existing = open_ledger(workspace.declaration, workspace.folder)
+    vault = open_vault(workspace, existing)
+    ledger = existing or open_or_create_ledger(
+        workspace.declaration, workspace.folder, who, now(), vault_is_empty=vault.is_empty()
+    )
     done = 0
 
     with progress(command, bytes_counted=True) as advance:

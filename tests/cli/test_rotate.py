@@ -161,3 +161,22 @@ def test_a_confirmation_of_another_arn_is_refused(repository: Repository) -> Non
     assert ended.exit_code == 1
     assert "the console shows" in ended.err
     assert repository.ledger_state() == before
+
+
+def test_a_vault_that_is_not_there_any_more_is_not_silently_replaced(repository: Repository) -> None:
+    repository.enabled()
+    fill(repository, "anna")
+    vault = repository.folder / ".keyturn" / "vault"
+    vault.rename(repository.folder / "elsewhere")
+    second = repository.with_second_generation()
+    for arguments in (
+        ("run", "backup", "--source", "tenant", *VENDOR),
+        ("run", "restore", "--to", "restored", *VENDOR),
+    ):
+        ended = repository.keyturn(*arguments)
+        assert ended.exit_code == 3
+        assert "there must have been one" in ended.err
+        assert not vault.exists()
+    before = repository.ledger_state()
+    assert repository.keyturn("rotate", "--to", "2", "--key-arn", second, *VENDOR).exit_code == 3
+    assert repository.ledger_state() == before
