@@ -1,0 +1,98 @@
+"""`keyturn sandbox`, as a process: ready line, both environments, a clean end."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from cli.main import run
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+@contextmanager
+def served(folder: Path, *arguments: str) -> Iterator[tuple[subprocess.Popen[str], int]]:
+    process = subprocess.Popen(
+        [sys.executable, "-m", "cli", "sandbox", "--port", "0", *arguments],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        cwd=folder,
+        env={**os.environ, "PYTHONPATH": str(Path(__file__).resolve().parents[2])},
+    )
+    try:
+        assert process.stdout is not None
+        line = process.stdout.readline()
+        assert line.startswith("sandbox ready on http://127.0.0.1:")
+        yield process, int(line.rsplit(":", 1)[1])
+    finally:
+        process.kill()
+        process.communicate(timeout=20)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_it_says_when_it_is_ready_and_ends_cleanly(tmp_path: Path, number: int) -> None:
+    with served(tmp_path) as (process, port):
+        process.send_signal(number)
+        out, err = process.communicate(timeout=20)
+        assert process.returncode == 0
+        assert "sandbox stopped" in err
+        assert "Traceback" not in out + err
+        with socket.socket() as connection:
+            assert connection.connect_ex(("127.0.0.1", port)) != 0
+
+
+def test_it_prints_the_environment_of_either_account_for_a_shell(tmp_path: Path) -> None:
+    accounts = ("--customer-account-id", "000000000001", "--vendor-account-id", "000000000002")
+    with served(tmp_path, *accounts) as (_, port):
+        for identity, account in (("customer", "000000000001"), ("vendor", "000000000002")):
+            command = f'eval "$({sys.executable} -m cli sandbox env --as {identity} --port {port})"'
+            program = "import boto3; print(boto3.client('sts').get_caller_identity()['Account'])"
+            result = subprocess.run(
+                ["sh", "-c", f'{command} && {sys.executable} -c "{program}"'],
+                capture_output=True,
+                text=True,
+                check=False,
+                cwd=Path(__file__).resolve().parents[2],
+                env={**os.environ, "AWS_PROFILE": "of-the-user", "AWS_SESSION_TOKEN": "of-the-user"},
+            )
+            assert result.stdout.strip() == account, result.stderr
+
+
+def test_a_taken_port_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with served(tmp_path) as (_, port):
+        assert run(["sandbox", "--port", str(port)]) == 6
+    assert str(port) in capsys.readouterr().err
+
+
+def test_the_environment_of_a_sandbox_that_is_not_there_is_an_error_with_a_hint(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    with socket.socket() as unused:
+        unused.bind(("127.0.0.1", 0))
+        port = unused.getsockname()[1]
+    assert run(["sandbox", "env", "--as", "customer", "--port", str(port)]) == 6
+    err = capsys.readouterr().err
+    assert "no sandbox answers" in err
+    assert "hint: start one with `keyturn sandbox`" in err
+
+
+def test_the_accounts_come_from_the_declaration_where_there_is_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert run(["init", str(tmp_path), "--account-id", "000000000003", "--druva-account-id", "000000000004"]) == 0
+    monkeypatch.delenv("KEYTURN_DECLARATION", raising=False)
+    with served(tmp_path) as (_, port):
+        from engine.sandbox import require_sandbox
+
+        found = require_sandbox(f"http://127.0.0.1:{port}")
+        assert (found.customer_account_id, found.vendor_account_id) == ("000000000003", "000000000004")

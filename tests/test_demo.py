@@ -1,0 +1,54 @@
+"""The main job, end to end, on real parts: the demonstration itself, whose every expectation must hold."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from cli.main import run
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+def demo(*arguments: str, folder: Path = ROOT) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "cli", "demo", *arguments],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=folder,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        timeout=280,
+    )
+
+
+@pytest.mark.terraform
+@pytest.mark.timeout(300)
+@pytest.mark.requirement("EKM-33")
+def test_the_demonstration_meets_every_expectation_on_a_folder_of_the_users_own(tmp_path: Path) -> None:
+    source = tmp_path / "mine"
+    (source / "deep" / "er").mkdir(parents=True)
+    (source / "empty").mkdir()
+    (source / "loose.txt").write_text("loose")
+    (source / "deep" / "er" / "ünïcode name.txt").write_text("x" * 3_000_000)
+    (source / "deep" / "link").symlink_to("er")
+    before = sorted(path.stat().st_mtime_ns for path in source.rglob("*"))
+    result = demo("--input", str(source), "--keep", str(tmp_path / "kept"))
+    assert result.returncode == 0, result.stdout + result.stderr
+    assert "all of them met" in result.stdout
+    assert sorted(path.stat().st_mtime_ns for path in source.rglob("*")) == before
+    for requirement in ("EKM-02", "EKM-10", "EKM-27", "EKM-33", "EKM-35", "EKM-43", "EKM-46"):
+        assert f"[{requirement}]" in result.stdout
+
+
+def test_a_folder_that_is_not_there_is_refused_before_anything_starts(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(["demo", "--input", str(tmp_path / "nowhere")]) == 3
+    assert "there is no folder" in capsys.readouterr().err
+    assert run(["demo", "--keep", str(tmp_path)]) == 3
+    assert "exists already" in capsys.readouterr().err
