@@ -51,16 +51,16 @@ def command(
     from engine.sandbox import Sandbox
 
     settings = _settings(port, declaration_path, customer_account_id, vendor_account_id, region)
-    with Sandbox.start(settings) as sandbox:
-        click.echo(sandbox.ready_line)
-        note(f"customer {settings.customer_account_id}, vendor {settings.vendor_account_id}, {settings.region}")
-        for identity in ("customer", "vendor"):
-            note(f'{identity}: eval "$(keyturn sandbox env --as {identity} --port {sandbox.port})"')
-        note("everything is in memory; Ctrl-C ends it")
-        try:
+    try:
+        with Sandbox.start(settings) as sandbox:
+            click.echo(sandbox.ready_line)
+            note(f"customer {settings.customer_account_id}, vendor {settings.vendor_account_id}, {settings.region}")
+            for identity in ("customer", "vendor"):
+                note(f'{identity}: eval "$(keyturn sandbox env --as {identity} --port {sandbox.port})"')
+            note("everything is in memory; Ctrl-C ends it")
             sandbox.serve_forever()
-        except (KeyboardInterrupt, TerminatedError):
-            note("sandbox stopped")
+    except (KeyboardInterrupt, TerminatedError):
+        note("sandbox stopped")
 
 
 @command.command("env")
