@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Protocol, assert_never
 from engine.catalogue import Custody, StartedBy, WorkflowKind
 from engine.errors import KeyAccessError, MachineError
 from engine.jobs.report import Outcome
-from engine.ledger.journal import format_time
+from engine.times import format_time
 
 if TYPE_CHECKING:
     from datetime import datetime

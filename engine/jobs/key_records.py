@@ -18,7 +18,7 @@ import rfc8785
 from engine.catalogue import Custody
 from engine.errors import DamagedError
 from engine.ledger.interface import DataKey
-from engine.ledger.journal import format_time, parse_time
+from engine.times import format_time, parse_time
 
 FORMAT = 1
 

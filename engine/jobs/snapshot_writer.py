@@ -17,7 +17,7 @@ from engine.envelope.stream import EncryptingWriter
 from engine.errors import DamagedError, KeyturnError
 from engine.jobs.manifest import ManifestEncoder
 from engine.jobs.packs import PackWriter
-from engine.ledger.journal import format_time
+from engine.times import format_time
 
 if TYPE_CHECKING:
     from datetime import datetime

@@ -26,7 +26,7 @@ from engine.jobs.snapshot_names import VAULT_MARKER, DataKeyPlace, SnapshotId, k
 from engine.jobs.snapshot_reader import SnapshotReader
 from engine.jobs.snapshot_writer import COMMIT_FORMAT, SnapshotWriter
 from engine.jobs.workloads import printable
-from engine.ledger.journal import format_time
+from engine.times import format_time
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -186,6 +186,19 @@ class Kms:
             material = answer.get("DestinationKeyMaterialId")
             return WrappedBytes(answer["CiphertextBlob"], answer["KeyId"], material)
 
+    def public_key(self, key_arn: str) -> bytes:
+        """The public key of an asymmetric key, DER (SubjectPublicKeyInfo)."""
+        with translated(self, "GetPublicKey", key_arn):
+            return self._client.get_public_key(KeyId=key_arn)["PublicKey"]
+
+    def sign_ed25519(self, key_arn: str, message: bytes) -> bytes:
+        """Sign a message of at most 4096 bytes with an Ed25519 key; 64 bytes (RFC 8032)."""
+        with translated(self, "Sign", key_arn):
+            answer = self._client.sign(
+                KeyId=key_arn, Message=message, MessageType="RAW", SigningAlgorithm="ED25519_SHA_512"
+            )
+            return answer["Signature"]
+
     def enable_key(self, key_arn: str) -> None:
         """Enable a disabled key. Works in the key's own account only."""
         with translated(self, "EnableKey", key_arn):

@@ -12,15 +12,16 @@ from __future__ import annotations
 import hashlib
 import json
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import rfc8785
 
 from engine.errors import DamagedError
+from engine.times import format_time, parse_time
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
+    from datetime import datetime
 
     from engine.ledger.interface import Actor
 
@@ -142,13 +143,3 @@ def verify_chain(entries: Iterable[JournalEntry], length: int, last_hash: str) -
     if number != length or previous != last_hash:
         raise DamagedError(f"the journal ends at entry {number}, but the head says {length} with another hash")
     return number
-
-
-def format_time(at: datetime) -> str:
-    """A time as the journal writes it: RFC 3339 in UTC, microseconds, `Z`."""
-    return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
-
-
-def parse_time(text: str) -> datetime:
-    """The inverse of `format_time`; ValueError where it is not of that form."""
-    return datetime.strptime(text, "%Y-%m-%dT%H:%M:%S.%fZ").replace(tzinfo=UTC)

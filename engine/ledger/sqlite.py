@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING, Any
 from engine.catalogue import Custody
 from engine.errors import ConflictError, DamagedError, InputError, MachineError
 from engine.ledger.interface import Actor, Census, CensusRow, DataKey, Head
-from engine.ledger.journal import GENESIS, JournalEntry, format_time, make_entry, parse_time, read_entry
+from engine.ledger.journal import GENESIS, JournalEntry, make_entry, read_entry
 from engine.ledger.state_document import decode_state, encode_state, state_hash
+from engine.times import format_time, parse_time
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

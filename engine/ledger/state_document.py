@@ -10,8 +10,8 @@ import rfc8785
 
 from engine.arn import parse_key_arn
 from engine.errors import DamagedError, InputError
-from engine.ledger.journal import format_time, parse_time
 from engine.lifecycle import Agreement, Confirmation, Generation, GenerationState, Mode, Rotation, TenantState
+from engine.times import format_time, parse_time
 
 if TYPE_CHECKING:
     from datetime import datetime

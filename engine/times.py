@@ -1,0 +1,17 @@
+"""Times as this project writes them: RFC 3339 in UTC, with microseconds and `Z`."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+_FORM = "%Y-%m-%dT%H:%M:%S.%fZ"
+
+
+def format_time(at: datetime) -> str:
+    """A time in UTC, such as `2026-03-01T12:00:00.000000Z`."""
+    return at.astimezone(UTC).strftime(_FORM)
+
+
+def parse_time(text: str) -> datetime:
+    """The inverse of `format_time`; ValueError where the text is not of its form."""
+    return datetime.strptime(text, _FORM).replace(tzinfo=UTC)
