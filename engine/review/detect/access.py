@@ -1,0 +1,235 @@
+"""Who can use a key before and after: the vendor, and other accounts in its place or beside it.
+
+What a key's *state* refuses is told elsewhere (`engine.review.detect.keys`): here it is policy and grants alone.
+
+- The vendor's access is compared action by action, first between what is observed and what is planned, then, if
+  that brings no loss, between what was recorded and what is planned: access taken away outside Terraform that the
+  plan accepts is told too, because the next plan would not show it.
+- Access that was taken away outside Terraform and that the plan gives back is *restored*; it may have been a
+  revocation.
+- Of a key that is replaced, lost, destroyed or forgotten nothing is told here: that it leaves says more.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from engine.arn import principal_account
+from engine.review.access_answers import Access, Answer, Reach
+from engine.review.detect.context import can_be_asked, is_new, key_event, nobody
+from engine.review.events import EventKind, OneOf
+from engine.review.policy_reading import NOTHING_KNOWN
+from engine.review.resources import Moment
+from engine.review.scope import Revocation
+from engine.review.statements import named_accounts
+from engine.review.values import SENSITIVE, UNKNOWN
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from engine.review.custody import Key
+    from engine.review.detect.context import Context
+    from engine.review.events import Fact, Told
+    from engine.review.scope import Subject
+
+_USE = ("kms:Decrypt",)
+_WORSE_THAN = {
+    Answer.YES: (Answer.DEPENDS, Answer.NO),
+    Answer.DEPENDS: (Answer.NO,),
+    Answer.NO: (),
+    Answer.UNKNOWN: (),
+}
+_PERHAPS_LOST = OneOf.of("lost", "denied", "narrowed", "conditional", "none")
+_PERHAPS_MISSING = OneOf.of("missing", "none")
+_GIVES = (Answer.YES, Answer.DEPENDS)
+
+
+def detect_access(context: Context) -> Iterator[Told]:
+    """The events of every key in scope of which the policy, a grant or the key itself is touched."""
+    yield from _unplaced(context)
+    for subject in context.subjects.values():
+        key = subject.key
+        if key.untouched or not can_be_asked(key):
+            continue
+        same = not is_new(key) and _same_access(context, key)
+        yield EventKind.VENDOR_ACCESS if same else _vendor(context, subject)
+        if not same:
+            yield from _privileges(context, subject)
+            yield _other_accounts(context, subject)
+
+
+def _unplaced(context: Context) -> Iterator[Told]:
+    """Key policies of which the key cannot be told: any existing key in scope may be the one."""
+    if not any(subject.key.exists for subject in context.subjects.values()):
+        return
+    access = context.access
+    for resource in context.custody.unplaced_policies:
+        reach = access.policy_reach(resource)
+        yield key_event(
+            nobody(resource.address),
+            EventKind.UNPLACED_POLICY,
+            {"gives_vendor_access": UNKNOWN if reach is Reach.UNKNOWN else reach is Reach.FULL},
+        )
+
+
+def _vendor(context: Context, subject: Subject) -> Told:
+    key, access = subject.key, context.access
+    planned = access.vendor_access(key, Moment.PLANNED)
+    by = "plan"
+    before = planned
+    if is_new(key):
+        change = _missing(planned) if subject.revocation is Revocation.NONE else "none"
+    elif _nothing_known_and_nothing_taken(context, key):
+        change = "none"
+    else:
+        before = access.vendor_access(key, Moment.OBSERVED)
+        change = compare(before, planned)
+        recorded = access.vendor_access(key, Moment.RECORDED)
+        if change == "none" and compare(recorded, planned) not in ("none", "given"):
+            before, by, change = recorded, "outside", compare(recorded, planned)
+        elif change == "given" and compare(recorded, before) not in ("none", "given"):
+            change = "restored"
+    if change == "none":
+        return EventKind.VENDOR_ACCESS
+    return key_event(
+        subject,
+        EventKind.VENDOR_ACCESS,
+        {
+            "change": change,
+            "by": by,
+            "new": is_new(key),
+            "revoked_before": context.declared.revoked_before,
+            "proved_not_revoked": context.declared.proved_not_revoked,
+        },
+        vendor=context.access.vendor,
+        actions=", ".join(_lost_actions(before, planned)) or "nothing",
+        by="outside Terraform" if by == "outside" else "by this plan",
+    )
+
+
+def compare(before: Access, after: Access) -> Fact:
+    """How an account's access changes, as the value of `change`."""
+    pairs = list(zip(before.answers, after.answers, strict=True))
+    lost = [i for i, (was, will) in enumerate(pairs) if was in _GIVES and will is Answer.NO]
+    if lost:
+        if any(after.denied[i] for i in lost):
+            return "denied"
+        return "lost" if after.reach is Reach.NONE else "narrowed"
+    if any(was is not Answer.NO and will is Answer.UNKNOWN for was, will in pairs):
+        return _PERHAPS_LOST
+    if any(was is Answer.UNKNOWN and will is not Answer.YES for was, will in pairs):
+        return _PERHAPS_LOST
+    if any(will in _WORSE_THAN[was] for was, will in pairs):
+        return "conditional"
+    return "none" if before.answers == after.answers else "given"
+
+
+def _missing(planned: Access) -> Fact:
+    match planned.reach:
+        case Reach.FULL:
+            return "none"
+        case Reach.UNKNOWN:
+            return _PERHAPS_MISSING
+        case _:
+            return "missing"
+
+
+def _same_access(context: Context, key: Key) -> bool:
+    """Whether policy and grants are the same at all three moments, so that nothing needs to be asked."""
+    access = context.access
+    first, *others = [(access.policy(key, moment), access.grants(key, moment)) for moment in Moment]
+    return all(other == first for other in others)
+
+
+def _nothing_known_and_nothing_taken(context: Context, key: Key) -> bool:
+    """Whether the policy stands outside the plan and no grant is taken away: then nothing can be lost by it."""
+    access = context.access
+    if any(access.policy(key, moment) is not NOTHING_KNOWN for moment in (Moment.OBSERVED, Moment.PLANNED)):
+        return False
+    if key.resource is not None or key.policies:
+        return False
+    after = access.grants(key, Moment.PLANNED)
+    return all(grant in after for grant in access.grants(key, Moment.OBSERVED))
+
+
+def _lost_actions(before: Access, after: Access) -> tuple[str, ...]:
+    return tuple(
+        action
+        for action, was, will in zip(before.actions, before.answers, after.answers, strict=True)
+        if will is not Answer.YES and (was is not will or was is Answer.UNKNOWN or before is after)
+    )
+
+
+def _privileges(context: Context, subject: Subject) -> Iterator[Told]:
+    key, access = subject.key, context.access
+    after = access.vendor_excess(key, Moment.PLANNED)
+    before = () if is_new(key) else access.vendor_excess(key, Moment.OBSERVED).with_answer(*_GIVES)
+    certain = after.with_answer(*_GIVES)
+    possible = after.with_answer(Answer.UNKNOWN)
+    gained = [action for action in certain if action not in before]
+    if not certain and not possible:
+        yield EventKind.VENDOR_PRIVILEGES
+        return
+    excess: Fact = True if gained or certain else (UNKNOWN if possible else False)
+    yield key_event(
+        subject,
+        EventKind.VENDOR_PRIVILEGES,
+        {"excess": excess, "gained": True if gained else (UNKNOWN if possible and not certain else False)},
+        actions=_listed(gained or certain or possible),
+        vendor=context.access.vendor,
+    )
+
+
+def _listed(actions: Sequence[str]) -> str:
+    shown = ", ".join(actions[:5])
+    return shown if len(actions) <= 5 else f"{shown} and {len(actions) - 5} more"
+
+
+def _other_accounts(context: Context, subject: Subject) -> Told:
+    key = subject.key
+    before = frozenset[str]() if is_new(key) else _others(context, key, Moment.OBSERVED)
+    after = _others(context, key, Moment.PLANNED)
+    gained, lost = after - before, before - after
+    vendor_before = not is_new(key) and _can_use(context, context.access.vendor, key, Moment.OBSERVED)
+    vendor_after = _can_use(context, context.access.vendor, key, Moment.PLANNED)
+    change = "none"
+    if (gained and vendor_before and not vendor_after) or (lost and vendor_after and not vendor_before):
+        change = "instead_of_vendor"
+    elif gained:
+        change = "gained"
+    if change == "none":
+        return EventKind.OTHER_ACCOUNTS
+    return key_event(
+        subject,
+        EventKind.OTHER_ACCOUNTS,
+        {"change": change},
+        gained=_accounts(context, key, gained),
+        lost=_accounts(context, key, lost),
+        vendor=context.access.vendor,
+    )
+
+
+def _accounts(context: Context, key: Key, accounts: frozenset[str]) -> str:
+    if accounts and context.access.policy_is_sensitive(key):
+        return SENSITIVE
+    return ", ".join(sorted(accounts)) or "none"
+
+
+def _others(context: Context, key: Key, moment: Moment) -> frozenset[str]:
+    """The accounts but the owner's and the vendor's that are named and can use the key."""
+    access = context.access
+    policy = access.policy(key, moment)
+    named: set[str] = set()
+    for text in {policy.least, policy.most} - {None}:
+        named |= named_accounts(access.reader.statements(text or "") or ())
+    for planned in access.grants(key, moment):
+        account = principal_account(planned.grant.grantee_principal)
+        if account is not None:
+            named.add(account)
+    named -= {access.account_id(key), context.access.vendor}
+    return frozenset(account for account in named if _can_use(context, account, key, moment))
+
+
+def _can_use(context: Context, account_id: str, key: Key, moment: Moment) -> bool:
+    access = context.access.account_access(account_id, _USE, key, moment)
+    return access.answers[0] in _GIVES

@@ -1,0 +1,124 @@
+"""What every detector looks at, and the particulars that every event about a key has."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from engine.review.custody import Key
+from engine.review.declared import Role
+from engine.review.events import Event, EventKind
+from engine.review.resources import Moment
+from engine.review.scope import Revocation, Subject
+from engine.review.values import printable
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from datetime import datetime
+
+    from engine.review.custody import Custody
+    from engine.review.declared import Declared
+    from engine.review.events import Fact
+    from engine.review.generations import Generations
+    from engine.review.key_access import KeyAccess
+    from engine.review.plan import Plan
+    from engine.review.scope import Scope
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """A plan under review.
+
+    Attributes:
+        plan: The plan as read.
+        custody: Its keys.
+        declared: What it is judged by.
+        generations: Which generation each key is.
+        access: Who can do what with each key.
+        scope: Which keys are in scope.
+        subjects: The keys in scope, by address.
+        now: When the plan was made, for what expires.
+    """
+
+    plan: Plan
+    custody: Custody
+    declared: Declared
+    generations: Generations
+    access: KeyAccess
+    scope: Scope
+    subjects: Mapping[str, Subject]
+    now: datetime
+
+
+def key_facts(subject: Subject) -> dict[str, Fact]:
+    """The particulars of every event about a key."""
+    return {
+        "role": subject.role.value,
+        "proof": "none" if subject.proof is None else subject.proof.standing.value,
+        "certificate": subject.proof is not None and subject.proof.certificate,
+        "replica": is_replica(subject.key),
+        "revocation": subject.revocation.value,
+    }
+
+
+def key_event(
+    subject: Subject,
+    kind: EventKind,
+    facts: Mapping[str, Fact],
+    *,
+    address: str | None = None,
+    **words: str,
+) -> Event:
+    """An event about a key.
+
+    Args:
+        subject: The key.
+        kind: What happens.
+        facts: The particulars of the kind.
+        address: The resource that it happens to, where that is not the key's own.
+        **words: What messages may name beside `key`.
+    """
+    return Event(
+        kind,
+        address or subject.key.address,
+        key_facts(subject) | dict(facts),
+        {"key": printable(subject.name), **{name: printable(text) for name, text in words.items()}},
+        subject.key.address,
+    )
+
+
+def is_replica(key: Key) -> bool:
+    """Whether the key is a replica of a multi-Region key."""
+    return key.resource is not None and "replica" in key.resource.type
+
+
+def is_new(key: Key) -> bool:
+    """Whether the plan creates the key: nothing was there before."""
+    return not key.exists
+
+
+def stays(key: Key) -> bool:
+    """Whether the same key is there before and after, in AWS and in the state."""
+    resource = key.resource
+    if resource is None:
+        return True
+    if resource.action.destroys or resource.action.forgets:
+        return False
+    return resource.observed is not None and resource.planned is not None
+
+
+def lost_outside(key: Key) -> bool:
+    """Whether the key was recorded and is not found any more: deleted, or pending deletion."""
+    resource = key.resource
+    return resource is not None and resource.recorded is not None and resource.observed is None
+
+
+def can_be_asked(key: Key) -> bool:
+    """Whether there will be a key of which to ask who can do what: the same one as before, or a new one."""
+    return stays(key) or (is_new(key) and key.at(Moment.PLANNED) is not None)
+
+
+def nobody(address: str) -> Subject:
+    """A stand-in for a key that the plan does not tell, for an event that is about where it should be."""
+    key = Key(address, None, None, None, None, (), ())
+    return Subject(key, None, Role.UNDECLARED, None, Revocation.NONE)

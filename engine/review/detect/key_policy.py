@@ -1,0 +1,128 @@
+"""What a key policy opens and closes beside the vendor's access: strangers, administrators, the guard on deletion.
+
+Told where the plan makes the key or changes its policy; what stood in the policy before is nobody's change.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from engine.review.access_answers import Answer
+from engine.review.detect.context import can_be_asked, is_new, key_event
+from engine.review.events import EventKind
+from engine.review.resources import Moment
+from engine.review.statements import names_everyone
+from engine.review.values import UNKNOWN
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from engine.review.custody import Key
+    from engine.review.detect.context import Context
+    from engine.review.events import Fact, Told
+    from engine.review.scope import Subject
+
+_USE = ("kms:Decrypt",)
+_STRANGERS = ("999999999999", "888888888888", "777777777777")
+_OPEN: dict[Answer, Fact] = {Answer.YES: "yes", Answer.DEPENDS: "conditional", Answer.NO: "no", Answer.UNKNOWN: UNKNOWN}
+
+
+def detect_key_policy(context: Context) -> Iterator[Told]:
+    """The events of every key in scope that is new or of which the policy changes."""
+    for subject in context.subjects.values():
+        key = subject.key
+        if key.untouched or not can_be_asked(key):
+            continue
+        access = context.access
+        changes = is_new(key) or access.policy(key, Moment.OBSERVED) != access.policy(key, Moment.PLANNED)
+        if changes:
+            yield _public(context, subject)
+            yield _administration(context, subject)
+            yield _deletion_guard(context, subject)
+        yield from _lockout(subject, policy_changes=changes)
+
+
+def _public(context: Context, subject: Subject) -> Told:
+    key, access = subject.key, context.access
+    after = _wildcard(context, key, Moment.PLANNED)
+    if after == "none":
+        return EventKind.PUBLIC_ACCESS
+    known = {access.account_id(key), context.access.vendor}
+    stranger = next(account for account in _STRANGERS if account not in known)
+    answer = access.account_access(stranger, _USE, key, Moment.PLANNED).answers[0]
+    before = Answer.NO
+    if not is_new(key) and _wildcard(context, key, Moment.OBSERVED) != "none":
+        before = access.account_access(stranger, _USE, key, Moment.OBSERVED).answers[0]
+    return key_event(
+        subject,
+        EventKind.PUBLIC_ACCESS,
+        {"principal": after, "open": _OPEN[answer], "gained": answer is not before},
+    )
+
+
+def _wildcard(context: Context, key: Key, moment: Moment) -> str:
+    """How the policy's Allow statements reach people whom they do not name."""
+    policy = context.access.policy(key, moment)
+    found = "none"
+    for text in {policy.least, policy.most} - {None}:
+        for statement in context.access.reader.statements(text or "") or ():
+            if statement.get("Effect") != "Allow":
+                continue
+            if "NotPrincipal" in statement:
+                return "not_principal"
+            if names_everyone(statement.get("Principal")):
+                found = "wildcard"
+    return found
+
+
+def _administration(context: Context, subject: Subject) -> Told:
+    key, access = subject.key, context.access
+    after = access.administrable(key, Moment.PLANNED)
+    if after is Answer.YES:
+        return EventKind.ADMINISTRATION
+    before = after if is_new(key) else access.administrable(key, Moment.OBSERVED)
+    change = "none"
+    if before is Answer.YES and after is Answer.NO:
+        change = "lost"
+    elif before is Answer.YES and after is Answer.DEPENDS:
+        change = "narrowed"
+    return key_event(
+        subject,
+        EventKind.ADMINISTRATION,
+        {"after": _OPEN[after], "change": UNKNOWN if after is Answer.UNKNOWN else change},
+    )
+
+
+def _deletion_guard(context: Context, subject: Subject) -> Told:
+    """Whether the key's account comes to be able to schedule the deletion, where a Deny stood in its way."""
+    key, access = subject.key, context.access
+    if is_new(key) or not _denies(context, key) or access.deletable(key, Moment.OBSERVED) is Answer.YES:
+        return EventKind.DELETION_GUARD
+    after = access.deletable(key, Moment.PLANNED)
+    if after in (Answer.NO, Answer.DEPENDS):
+        return EventKind.DELETION_GUARD
+    removed: Fact = UNKNOWN if after is Answer.UNKNOWN else True
+    return key_event(subject, EventKind.DELETION_GUARD, {"removed": removed})
+
+
+def _denies(context: Context, key: Key) -> bool:
+    """Whether the policy now in force denies anything; where it is not known it may."""
+    text = context.access.policy(key, Moment.OBSERVED).least
+    statements = None if text is None else context.access.reader.statements(text)
+    return statements is None or any(statement.get("Effect") != "Allow" for statement in statements)
+
+
+def _lockout(subject: Subject, *, policy_changes: bool) -> Iterator[Told]:
+    key = subject.key
+    resources = [attached.resource for attached in key.policies]
+    for resource in ([key.resource] if key.resource is not None else []) + resources:
+        planned = resource.planned
+        if planned is None or resource.untouched:
+            continue
+        after = planned.flag("bypass_policy_lockout_safety_check")
+        before = None if resource.observed is None else resource.observed.flag("bypass_policy_lockout_safety_check")
+        bypassed: Fact = UNKNOWN if after is UNKNOWN else after is True and (policy_changes or before is not True)
+        if bypassed is False:
+            yield EventKind.LOCKOUT_CHECK
+            continue
+        yield key_event(subject, EventKind.LOCKOUT_CHECK, {"bypassed": bypassed}, address=resource.address)

@@ -1,0 +1,122 @@
+"""Which products and workflows would stop: from the access that the plan takes away to the catalogue's rows.
+
+- Every workflow of a declared product that uses the customer's key stops where the vendor can no longer use the key
+  of the current generation; legal hold downloads go on, being outside Enterprise Key Management (EKM-43).
+- Where it is an earlier generation's key, a workflow stops for data whose data keys still stand under it; without
+  evidence nobody can say that there is none.
+- A key that evidence proves retired, released or deleted stops nothing, nor does one that the plan itself creates.
+- What cannot be told may stop.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from engine.catalogue import workflows_of
+from engine.review.events import EventKind, OneOf
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from engine.catalogue import Product
+    from engine.review.events import Event, Fact
+
+_DONE = ("retired", "released", "deleted")
+_LOSSES: Mapping[EventKind, tuple[str, tuple[str, ...]]] = {
+    EventKind.KEY_LEAVES: ("how", ("destroyed", "replaced", "lost")),
+    EventKind.KEY_STATE: ("change", ("disabled",)),
+    EventKind.VENDOR_ACCESS: ("change", ("lost", "denied", "narrowed")),
+    EventKind.KEY_STORE: ("change", ("deleted", "replaced", "lost")),
+}
+_DOUBTS: Mapping[EventKind, tuple[str, tuple[str, ...]]] = {
+    EventKind.VENDOR_ACCESS: ("change", ("conditional",)),
+    EventKind.KEY_STORE: ("change", ("changed",)),
+}
+_CAUSES = {
+    "destroyed": "the key of {key} is scheduled for deletion",
+    "replaced": "the key of {key} is replaced and scheduled for deletion",
+    "lost": "the key of {key} is gone or pending deletion already",
+    "disabled": "the key of {key} is disabled",
+    "denied": "Druva's use of {key} is denied",
+    "narrowed": "Druva loses a part of its use of {key}",
+    "conditional": "Druva's use of {key} comes to depend on a condition",
+    "deleted": "the key store of {key} is deleted",
+    "changed": "the key store of {key} is changed",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Impact:
+    """One workflow that would or may stop.
+
+    Attributes:
+        product: The product's name for people.
+        workflow: The kind of workflow, such as `backup`.
+        variant: Which of its kind.
+        effect: What happens to it, and why.
+        certain: Whether it stops, or only may.
+    """
+
+    product: str
+    workflow: str
+    variant: str
+    effect: str
+    certain: bool
+
+
+def impact_of(events: Iterable[Event], products: tuple[Product, ...]) -> tuple[Impact, ...]:
+    """The workflows that would or may stop.
+
+    Args:
+        events: Of one plan.
+        products: The declared products.
+
+    Returns:
+        One row a workflow, in the catalogue's order; empty where nothing stops.
+    """
+    found = {effect for event in events if (effect := _effect(event)) is not None}
+    if not found:
+        return ()
+    certain = any(not effect.doubtful for effect in found)
+    shown = sorted(effect for effect in found if effect.doubtful is not certain)
+    text = "; ".join(dict.fromkeys(entry.text for entry in shown))
+    return tuple(
+        Impact(workflow.product.title, workflow.kind.value, workflow.variant, text, certain)
+        for workflow in workflows_of(products)
+        if workflow.uses_customer_key
+    )
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class _Effect:
+    """What one event does to the workflows: whether that is in doubt, whether for a part of the data only."""
+
+    doubtful: bool
+    partial: bool
+    text: str
+
+
+def _effect(event: Event) -> _Effect | None:
+    role, proof, revocation = (event.facts.get(name) for name in ("role", "proof", "revocation"))
+    if proof in _DONE or revocation == "known" or event.facts.get("replica") is True:
+        return None
+    cause, doubtful = _cause(event)
+    if cause is None:
+        return None
+    reason = _CAUSES.get(cause, "Druva loses the use of {key}").format_map(dict(event.words))
+    verb = "may stop" if doubtful else "stops"
+    partial = role not in ("current", "undeclared")
+    part = f" for data under {event.words['key']}" if partial else ""
+    return _Effect(doubtful, partial, f"{verb}{part} when the plan is applied: {reason}")
+
+
+def _cause(event: Event) -> tuple[str | None, bool]:
+    for table, doubtful in ((_LOSSES, False), (_DOUBTS, True)):
+        name, values = table.get(event.kind, ("", ()))
+        value: Fact = event.facts.get(name) if name else None
+        if isinstance(value, OneOf) and value.values & set(values):
+            return "unknown", True
+        if isinstance(value, str) and value in values:
+            return value, doubtful
+    return None, False

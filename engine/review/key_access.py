@@ -1,0 +1,157 @@
+"""Access to the keys of a plan, key by key and moment by moment."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from engine.access import VENDOR_REQUIRED_ACTIONS
+from engine.review.access_answers import Answer
+from engine.review.access_reader import AccessReader
+from engine.review.custody import arn_of
+from engine.review.planned_grants import planned_grant
+from engine.review.resources import MOMENTS, Moment
+
+if TYPE_CHECKING:
+    from engine.review.access_answers import Access, Reach
+    from engine.review.custody import Custody, Key
+    from engine.review.declared import Declared
+    from engine.review.planned_grants import PlannedGrant
+    from engine.review.policy_reading import PolicyReading
+    from engine.review.resources import Resource
+
+
+class KeyAccess:
+    """Reads the policies and grants of a plan's keys, and what they come to.
+
+    Args:
+        custody: All keys of the plan.
+        declared: What they are judged by; the vendor is the trusted declaration's.
+    """
+
+    def __init__(self, custody: Custody, declared: Declared) -> None:
+        self._custody = custody
+        self._owner = declared.trusted.account.account_id
+        self._partition = declared.trusted.account.partition
+        self.vendor = declared.vendor_account_id
+        self.reader = AccessReader(self._partition)
+        self._policies: dict[tuple[str, Moment], PolicyReading] = {}
+
+    def account_id(self, key: Key) -> str:
+        """The account that owns a key; the declared one where the plan does not tell yet."""
+        return key.account_id or self._owner
+
+    def vendor_reaches(self, key: Key) -> bool:
+        """Whether the vendor's account can use the key at any of the moments, certainly or where it is named."""
+        moments = (Moment.OBSERVED,) if key.untouched else MOMENTS
+        return any(self._reaches(key, moment) for moment in moments)
+
+    def _reaches(self, key: Key, moment: Moment) -> bool:
+        access = self.vendor_access(key, moment)
+        if Answer.YES in access.answers:
+            return True
+        if Answer.DEPENDS not in access.answers and Answer.UNKNOWN not in access.answers:
+            return False
+        return self._named(key, moment)
+
+    def _named(self, key: Key, moment: Moment) -> bool:
+        """Whether the vendor's account is named in what gives access, so that it is not just anybody."""
+        policy = self.policy(key, moment)
+        texts = [text for text in (policy.least, policy.most) if text is not None]
+        grants = self.grants(key, moment)
+        return any(self.vendor in text for text in texts) or any(
+            self.vendor in planned.grant.grantee_principal and planned.grant.operations for planned in grants
+        )
+
+    def policy(self, key: Key, moment: Moment) -> PolicyReading:
+        """The policy in force on a key at a moment."""
+        place = (key.address, moment)
+        found = self._policies.get(place)
+        if found is None:
+            found = self._custody.key_policy(key, moment, self.account_id(key), self._partition)
+            self._policies[place] = found
+        return found
+
+    def grants(self, key: Key, moment: Moment) -> tuple[PlannedGrant, ...]:
+        """The grants on a key at a moment."""
+        found: list[PlannedGrant] = []
+        for attached in key.grants:
+            belongs = attached.belongs(key.address, moment)
+            attributes = attached.attributes(moment)
+            if belongs is False or attributes is None:
+                continue
+            found.append(
+                planned_grant(
+                    attached.resource.address,
+                    attributes,
+                    belongs=belongs is True,
+                    account_id=self.vendor,
+                )
+            )
+        return tuple(found)
+
+    def vendor_access(self, key: Key, moment: Moment, *, without: str | None = None) -> Access:
+        """What the vendor's account can do with the key at a moment, of what it needs.
+
+        Args:
+            key: The key.
+            moment: When.
+            without: The address of a grant to leave out.
+        """
+        return self.account_access(self.vendor, VENDOR_REQUIRED_ACTIONS, key, moment, without=without)
+
+    def account_access(
+        self, account_id: str, actions: tuple[str, ...], key: Key, moment: Moment, *, without: str | None = None
+    ) -> Access:
+        """What an account can do with the key at a moment."""
+        return self.reader.access(
+            account_id,
+            actions,
+            self.policy(key, moment),
+            tuple(planned for planned in self.grants(key, moment) if planned.grant.grant_id != without),
+            key_arn=arn_of(key.at(moment)) or key.arn,
+            key_account_id=self.account_id(key),
+        )
+
+    def policy_reach(self, resource: Resource) -> Reach:
+        """How much of what it needs the vendor could do under the policy of an `aws_kms_key_policy` alone."""
+        account_id = self._owner
+        reading = self._custody.planned_policy(resource, account_id, self._partition)
+        return self.reader.access(
+            self.vendor,
+            VENDOR_REQUIRED_ACTIONS,
+            reading,
+            (),
+            key_arn=None,
+            key_account_id=account_id,
+        ).reach
+
+    def vendor_excess(self, key: Key, moment: Moment) -> Access:
+        """What the vendor's account is given beyond its need, by the words of policy and grants."""
+        return self.reader.excess(
+            self.vendor,
+            self.policy(key, moment),
+            self.grants(key, moment),
+            key_arn=arn_of(key.at(moment)) or key.arn,
+            key_account_id=self.account_id(key),
+        )
+
+    def deletable(self, key: Key, moment: Moment) -> Answer:
+        """Whether the key's own account as a whole may schedule its deletion, whatever its IAM says."""
+        found = self.account_access(self.account_id(key), ("kms:ScheduleKeyDeletion",), key, moment)
+        return found.answers[0]
+
+    def policy_is_sensitive(self, key: Key) -> bool:
+        """Whether Terraform marks the key's policy, or that of a resource of its own, as sensitive."""
+        resources = [attached.resource for attached in key.policies]
+        resources += [] if key.resource is None else [key.resource]
+        return any(
+            attributes is not None and attributes.sensitive("policy")
+            for resource in resources
+            for attributes in (resource.recorded, resource.observed, resource.planned)
+        )
+
+    def administrable(self, key: Key, moment: Moment) -> Answer:
+        """Whether anybody in the key's own account can still put its policy."""
+        return self.reader.administrable(
+            self.policy(key, moment), key_arn=arn_of(key.at(moment)) or key.arn, key_account_id=self.account_id(key)
+        )

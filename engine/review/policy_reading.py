@@ -1,0 +1,197 @@
+"""What a key's policy would say, as far as the plan lets it be known.
+
+A policy is read twice: in the reading that gives *least* and in the one that gives *most*. Where the plan knows
+the policy, both are its text. Where it is known only after apply:
+
+- An `aws_iam_policy_document` that is read at apply still shows its known statements. One with an unknown part
+  is left out of the least reading if it allows, and widened to everything if it denies; in the most reading it is
+  the other way round.
+- A key for which the configuration sets no policy gets the default policy, which names its own account alone.
+- Otherwise nothing is known: least gives nothing, most everything.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+from engine.review.configuration import module_steps
+from engine.review.values import UNKNOWN, has_true
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from engine.review.configuration import Configuration
+    from engine.review.plan import ResourceChange
+    from engine.review.values import Attributes
+
+_OTHER_DOCUMENTS = ("source_json", "override_json", "source_policy_documents", "override_policy_documents")
+_BLOCKS = ("principals", "not_principals", "condition")
+_ANYONE = {"AWS": "*"}
+
+
+@dataclass(frozen=True, slots=True)
+class PolicyReading:
+    """A policy in its two readings, as JSON text; None where nothing at all is known."""
+
+    least: str | None
+    most: str | None
+
+    @property
+    def certain(self) -> bool:
+        """Whether the policy is known."""
+        return self.least is not None and self.least == self.most
+
+
+NOTHING_KNOWN = PolicyReading(None, None)
+
+
+def known(text: str) -> PolicyReading:
+    """The reading of a policy that is known."""
+    return PolicyReading(text, text)
+
+
+@cache
+def default_policy(partition: str, account_id: str) -> PolicyReading:
+    """The policy that KMS gives a key for which none is set (AWS KMS Developer Guide, "Default key policy")."""
+    statement = {
+        "Sid": "Enable IAM User Permissions",
+        "Effect": "Allow",
+        "Principal": {"AWS": f"arn:{partition}:iam::{account_id}:root"},
+        "Action": "kms:*",
+        "Resource": "*",
+    }
+    return known(json.dumps({"Version": "2012-10-17", "Id": "key-default-1", "Statement": [statement]}))
+
+
+class PolicyDocuments:
+    """The data sources `aws_iam_policy_document` that are read at apply.
+
+    Args:
+        documents: Their entries in `resource_changes`.
+        configuration: What tells which of them a policy comes from.
+    """
+
+    def __init__(self, documents: Iterable[ResourceChange], configuration: Configuration) -> None:
+        self._by_place = {(document.module_address, document.name, document.index): document for document in documents}
+        self._configuration = configuration
+
+    def reading(self, module_address: str, kind: str, name: str, index: str | int | None) -> PolicyReading:
+        """Read the policy of a resource whose `policy` is known only after apply."""
+        expression = self._configuration.expression(module_address, kind, name, "policy")
+        references = expression.get("references") if expression is not None else None
+        if not isinstance(references, list):
+            return NOTHING_KNOWN
+        prefix = "data.aws_iam_policy_document."
+        names = {text.split(".")[2].split("[")[0] for text in references if str(text).startswith(prefix)}
+        others = [text for text in references if not str(text).startswith((prefix, "each.", "count."))]
+        if len(names) != 1 or others:
+            return NOTHING_KNOWN
+        found = self._by_place.get((module_address, next(iter(names)), index)) or self._only(module_address, names)
+        if found is None or found.after is None:
+            return NOTHING_KNOWN
+        return read_document(found.after)
+
+    def _only(self, module_address: str, names: set[str]) -> ResourceChange | None:
+        """The one instance of a document, where a resource with instances shares it."""
+        found = [
+            document
+            for (module, name, index), document in self._by_place.items()
+            if name in names and index is None and module_steps(module) == module_steps(module_address)
+        ]
+        return found[0] if len(found) == 1 else None
+
+
+def read_document(document: Attributes) -> PolicyReading:
+    """Read the attributes of a policy document of which parts are known only after apply."""
+    for name in _OTHER_DOCUMENTS:
+        if document.raw(name) not in (None, "", []):
+            return NOTHING_KNOWN
+    statements = document.values.get("statement")
+    markers = document.unknown_marker("statement")
+    if not isinstance(statements, list) or not all(_well_formed(entry) for entry in statements):
+        return NOTHING_KNOWN
+    if not isinstance(markers, list):
+        markers = [markers] * len(statements)
+    if len(markers) < len(statements) or any(marker is True for marker in markers):
+        return NOTHING_KNOWN
+    least: list[dict[str, Any]] = []
+    most: list[dict[str, Any]] = []
+    for entry, marker in zip(statements, markers, strict=False):
+        _take(entry, marker if isinstance(marker, dict) else {}, least, most)
+    return PolicyReading(_text(least), _text(most))
+
+
+def _well_formed(entry: Any) -> bool:
+    return isinstance(entry, dict) and all(
+        entry.get(name) is None or (isinstance(entry[name], list) and all(isinstance(b, dict) for b in entry[name]))
+        for name in _BLOCKS
+    )
+
+
+def _take(
+    entry: dict[str, Any], marker: dict[str, Any], least: list[dict[str, Any]], most: list[dict[str, Any]]
+) -> None:
+    uncertain = {name for name, value in marker.items() if value is not False and has_true(value)} - {"sid"}
+    effect = UNKNOWN if "effect" in uncertain else entry.get("effect") or "Allow"
+    if not uncertain:
+        statement = _statement(entry, str(effect), uncertain)
+        least.append(statement)
+        most.append(statement)
+        return
+    if effect in (UNKNOWN, "Deny"):
+        least.append(_statement(entry, "Deny", uncertain))
+    if effect in (UNKNOWN, "Allow"):
+        most.append(_statement(entry, "Allow", uncertain))
+
+
+def _statement(entry: dict[str, Any], effect: str, uncertain: set[str]) -> dict[str, Any]:
+    """A statement block as a policy's statement; its uncertain parts widened to everything."""
+    statement: dict[str, Any] = {"Effect": effect}
+    if isinstance(entry.get("sid"), str) and entry["sid"]:
+        statement["Sid"] = entry["sid"]
+    if uncertain & {"principals", "not_principals"}:
+        statement["Principal"] = _ANYONE
+    elif entry.get("not_principals"):
+        statement["NotPrincipal"] = _principals(entry["not_principals"])
+    else:
+        statement["Principal"] = _principals(entry.get("principals") or [])
+    if uncertain & {"actions", "not_actions"}:
+        statement["Action"] = "kms:*"
+    elif entry.get("not_actions"):
+        statement["NotAction"] = entry["not_actions"]
+    else:
+        statement["Action"] = entry.get("actions") or []
+    if uncertain & {"resources", "not_resources"}:
+        statement["Resource"] = "*"
+    elif entry.get("not_resources"):
+        statement["NotResource"] = entry["not_resources"]
+    else:
+        statement["Resource"] = entry.get("resources") or "*"
+    if entry.get("condition") and "condition" not in uncertain:
+        statement["Condition"] = _conditions(entry["condition"])
+    return statement
+
+
+def _principals(blocks: Any) -> Any:
+    principals: dict[str, list[Any]] = {}
+    for block in blocks:
+        kind, identifiers = block.get("type"), block.get("identifiers") or []
+        if kind == "*" and "*" in identifiers:
+            return "*"
+        principals.setdefault(str(kind), []).extend(identifiers)
+    return principals
+
+
+def _conditions(blocks: Any) -> dict[str, dict[str, list[Any]]]:
+    conditions: dict[str, dict[str, list[Any]]] = {}
+    for block in blocks:
+        by_variable = conditions.setdefault(str(block.get("test")), {})
+        by_variable.setdefault(str(block.get("variable")), []).extend(block.get("values") or [])
+    return conditions
+
+
+def _text(statements: list[dict[str, Any]]) -> str:
+    return json.dumps({"Version": "2012-10-17", "Statement": statements})

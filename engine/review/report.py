@@ -1,0 +1,79 @@
+"""What a review comes to, for the reports to show."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from engine.review.impact import Impact
+    from engine.review.judge import Finding
+
+
+class ReviewVerdict(Enum):
+    """Whether the plan may go on."""
+
+    PASS = "pass"  # noqa: S105 - a verdict, no password
+    BLOCK = "block"
+
+
+@dataclass(frozen=True, slots=True)
+class KeyReport:
+    """A key in scope, for the record.
+
+    Attributes:
+        address: Where it stands in the plan.
+        generation: Its number, or None.
+        role: What the declaration makes of it.
+        key_arn: Its ARN, or None where it is not known yet.
+        effect: What the plan does with it: `keeps`, `creates`, `changes`, `destroys`…
+    """
+
+    address: str
+    generation: int | None
+    role: str
+    key_arn: str | None
+    effect: str
+
+
+@dataclass(frozen=True, slots=True)
+class Waived:
+    """A finding that a waiver stands against."""
+
+    finding: Finding
+    owner: str
+    reason: str
+    until: str
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """The result of a review.
+
+    Attributes:
+        plan: The plan's name.
+        verdict: Pass or block.
+        findings: All that were not waived, the worst first.
+        impact: The workflows that would stop.
+        keys: The keys in scope.
+        waived: The findings that were waived.
+        not_exercised: The rules that nothing in the plan exercised.
+        notes: What the reader should know of how it was judged, one sentence each.
+        resource_count: How many resource changes of any type the plan holds.
+    """
+
+    plan: str
+    verdict: ReviewVerdict
+    findings: tuple[Finding, ...]
+    impact: tuple[Impact, ...]
+    keys: tuple[KeyReport, ...]
+    waived: tuple[Waived, ...]
+    not_exercised: tuple[str, ...]
+    notes: tuple[str, ...]
+    resource_count: int
+
+    @property
+    def blocking(self) -> tuple[Finding, ...]:
+        """The findings that block."""
+        return tuple(finding for finding in self.findings if finding.blocks)

@@ -1,0 +1,122 @@
+"""Statements of key policies as parsed JSON: which of them may matter to a question, found out cheaply.
+
+What a statement means is decided by `engine.access`. Here is only what keeps a question from being put at all: a
+statement that names other accounts alone says nothing about an account, and the console's first statement answers who
+can put the policy.
+"""
+
+from __future__ import annotations
+
+import json
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+
+from engine.arn import is_principal_arn, principal_account
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+Statements = tuple[dict[str, Any], ...]
+
+account_of_principal = lru_cache(maxsize=4096)(principal_account)
+
+
+def parse_statements(text: str) -> Statements | None:
+    """The statements of a policy's text; None where it is no policy."""
+    try:
+        document = json.loads(text)
+    except (ValueError, RecursionError):
+        return None
+    found = document.get("Statement") if isinstance(document, dict) else None
+    if isinstance(found, dict):
+        found = [found]
+    if not isinstance(found, list) or not all(isinstance(statement, dict) for statement in found):
+        return None
+    return tuple(found)
+
+
+def may_concern(statement: dict[str, Any], account_id: str) -> bool:
+    """Whether a statement may say anything about an account: not where it names other accounts alone."""
+    principal = statement.get("Principal")
+    if not isinstance(principal, dict) or "NotPrincipal" in statement:
+        return True
+    for kind, value in principal.items():
+        if kind == "Service":
+            continue
+        if kind != "AWS":
+            return True
+        for name in value if isinstance(value, list) else (value,):
+            account = account_of_principal(name) if isinstance(name, str) else None
+            if account is None or account == account_id or "*" in name:
+                return True
+    return False
+
+
+def named_accounts(statements: Iterable[dict[str, Any]]) -> frozenset[str]:
+    """The accounts that Allow statements name as principals."""
+    found: set[str] = set()
+    for statement in statements:
+        principal = statement.get("Principal")
+        if statement.get("Effect") != "Allow" or not isinstance(principal, dict):
+            continue
+        names = principal.get("AWS")
+        for name in names if isinstance(names, list) else (names,):
+            account = account_of_principal(name) if isinstance(name, str) else None
+            if account is not None:
+                found.add(account)
+    return frozenset(found)
+
+
+def names_everyone(principal: Any) -> bool:
+    """Whether a Principal element is the wildcard, in any of its forms."""
+    if principal == "*":
+        return True
+    names = principal.get("AWS") if isinstance(principal, dict) else None
+    return names == "*" or (isinstance(names, list) and "*" in names)
+
+
+def names_resources(statements: Statements) -> bool:
+    """Whether a statement is about anything narrower than every resource, so that the key's ARN matters."""
+    return any(statement.get("Resource") not in ("*", ["*"]) for statement in statements)
+
+
+def without_denials(statements: Statements) -> Statements:
+    """The statements but for those that deny."""
+    return tuple(statement for statement in statements if statement.get("Effect") != "Deny")
+
+
+def plainly_administrable(statements: Statements, owner: tuple[str, str]) -> bool:
+    """Whether the console's first statement stands there and no Deny of the right beside it: nothing to be asked."""
+    if any(statement.get("Effect") != "Allow" and _may_deny_putting(statement) for statement in statements):
+        return False
+    return any(
+        isinstance(statement.get("Principal"), dict)
+        and statement["Principal"].get("AWS") in owner
+        and statement.get("Action") == "kms:*"
+        and statement.get("Resource") == "*"
+        and statement.keys() <= {"Sid", "Effect", "Principal", "Action", "Resource"}
+        for statement in statements
+    )
+
+
+def _may_deny_putting(statement: dict[str, Any]) -> bool:
+    actions = statement.get("Action")
+    listed = actions if isinstance(actions, list) else [actions]
+    return not all(
+        isinstance(action, str) and "*" not in action and "?" not in action and action.lower() != "kms:putkeypolicy"
+        for action in listed
+    )
+
+
+def principals_of(statements: Statements, account_id: str) -> tuple[str, ...]:
+    """The principals of an account that Allow statements name, but for its root."""
+    found: list[str] = []
+    for statement in statements:
+        principal = statement.get("Principal")
+        names = principal.get("AWS") if isinstance(principal, dict) and statement.get("Effect") == "Allow" else None
+        found.extend(
+            name
+            for name in (names if isinstance(names, list) else [names])
+            if isinstance(name, str) and is_principal_arn(name) and principal_account(name) == account_id
+        )
+    return tuple(dict.fromkeys(name for name in found if not name.endswith(":root")))

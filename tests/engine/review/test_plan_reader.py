@@ -1,0 +1,201 @@
+"""What is read as a plan, and what is refused with which reason."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from engine.errors import InputError
+from engine.review.plan import Action
+from engine.review.plan_reader import read_plan
+from engine.review.values import UNKNOWN
+from tests.engine.review.plan_builder import PlanBuilder
+
+KEY = "aws_kms_key"
+
+
+def _refused(data: bytes) -> InputError:
+    with pytest.raises(InputError) as caught:
+        read_plan("plan.json", data)
+    assert "plan.json" in caught.value.message
+    assert caught.value.hint is not None
+    return caught.value
+
+
+@pytest.mark.parametrize(
+    ("actions", "action"),
+    [
+        (["no-op"], Action.NO_OP),
+        (["create"], Action.CREATE),
+        (["update"], Action.UPDATE),
+        (["delete"], Action.DELETE),
+        (["delete", "create"], Action.DELETE_CREATE),
+        (["create", "delete"], Action.CREATE_DELETE),
+        (["forget"], Action.FORGET),
+        (["create", "forget"], Action.CREATE_FORGET),
+        (["forget", "create"], Action.FORGET_CREATE),
+    ],
+)
+def test_every_action_list_is_known(actions: list[str], action: Action) -> None:
+    plan = read_plan("plan.json", PlanBuilder().add(KEY, 1, tuple(actions)).data())
+    assert plan.changes[0].action is action
+
+
+def test_an_unknown_action_of_a_key_is_refused() -> None:
+    error = _refused(PlanBuilder().add(KEY, 1, ("evaporate",)).data())
+    assert '["evaporate"]' in error.message
+    assert "aws_kms_key.generation_1" in error.message
+
+
+def test_an_unknown_action_of_another_resource_does_not_matter() -> None:
+    entry = {"address": "aws_s3_bucket.b", "type": "aws_s3_bucket", "change": {"actions": ["evaporate"]}}
+    plan = read_plan("plan.json", json.dumps({"resource_changes": [entry]}).encode())
+    assert plan.changes == ()
+    assert plan.resource_count == 1
+
+
+@pytest.mark.parametrize("version", ["0.1", "0.2", "1.0", "1.2", "1.99", None])
+def test_known_and_missing_format_versions_are_read(version: str | None) -> None:
+    plan = PlanBuilder(format_version=version).add(KEY, 1).data()
+    assert len(read_plan("plan.json", plan).changes) == 1
+
+
+@pytest.mark.parametrize("version", ["2.0", "10.1", "", "v1", 1.2, ["1.2"]])
+def test_another_major_format_version_is_refused(version: Any) -> None:
+    error = _refused(PlanBuilder(format_version=version).add(KEY, 1).data())
+    assert "format" in error.message
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-32"])
+def test_any_unicode_encoding_is_read(encoding: str) -> None:
+    text = PlanBuilder().add(KEY, 1).data().decode()
+    assert len(read_plan("plan.json", text.encode(encoding)).changes) == 1
+
+
+def test_a_pretty_printed_plan_is_read() -> None:
+    text = json.dumps(PlanBuilder().add(KEY, 1).plan(), indent=4)
+    assert len(read_plan("plan.json", text.encode()).changes) == 1
+
+
+@pytest.mark.parametrize(
+    ("data", "reason"),
+    [
+        (b"", "empty"),
+        (b"\xef\xbb\xbf \n", "empty"),
+        (b"PK\x03\x04\x14\x00tfplan", "binary plan file"),
+        (b'{"version": 4, "serial": 3, "lineage": "x", "resources": []}', "state file"),
+        (b'{"format_version": "1.0", "terraform_version": "1.5.0", "values": {}}', "state printed by"),
+        (b'{"@level":"info","@message":"Terraform 1.11","type":"version"}', "log of"),
+        (b'{"@level":"info","@message":"a"}\n{"@level":"info","@message":"b"}\n', "log of"),
+        (b'{"format_version":"1.0","provider_schemas":{}}', "provider schemas"),
+        (b'{"terraform": {"backend": {}}, "resource": {}}', "configuration"),
+        (b"{}", "no resource_changes"),
+        (b"[]", "a list"),
+        (b"null", "null"),
+        (b'"plan"', "a string"),
+        (b"12", "a number"),
+        (b"\xff\xff\x00\x01plan", "not valid"),
+        (b'{"resource_changes": [', "cut off at offset 22"),
+        (b'{"resource_changes": [{"address": "aws_k', "cut off"),
+        (b'{"resource_changes": ]', "offset 21"),
+        (b"{'resource_changes': 1}", "not valid JSON"),
+        (b'{"resource_changes": {}}', "an object, not a list"),
+        (b'{"resource_changes": ["x"]}', "resource_changes[0]"),
+        (b'{"resource_changes": [{"type": 1}]}', "the type of resource_changes[0]"),
+        (b'{"resource_changes": [{"type": "aws_kms_key"}]}', "no address"),
+        (b'{"resource_changes": [{"type": "aws_kms_key", "address": "a"}]}', "no change"),
+        (b'{"resource_changes": [{"type": "aws_kms_key", "address": "a", "change": {}}]}', "actions null"),
+        (b'{"resource_changes": [], "resource_drift": 5}', "resource_drift is a number"),
+        (b'{"resource_changes": [], "deferred_changes": [5]}', "deferred_changes[0]"),
+    ],
+)
+def test_what_is_no_plan_is_refused_with_what_it_is(data: bytes, reason: str) -> None:
+    assert reason in _refused(data).message
+
+
+def test_json_nested_beyond_reason_is_refused() -> None:
+    _refused(b'{"resource_changes": ' + b"[" * 200_000)
+
+
+def test_a_number_beyond_reason_is_refused() -> None:
+    _refused(b'{"resource_changes": ' + b"9" * 10_000 + b"}")
+
+
+def test_before_that_is_no_object_is_refused() -> None:
+    plan = PlanBuilder().add(KEY, 1).plan()
+    plan["resource_changes"][0]["change"]["before"] = "x"
+    assert "before is a string" in _refused(json.dumps(plan).encode()).message
+
+
+def test_unknown_values_are_marked_and_not_guessed() -> None:
+    plan = PlanBuilder().add(KEY, 1, ("update",), unknown=("policy", "is_enabled")).plan()
+    change = plan["resource_changes"][0]["change"]
+    change["after_unknown"]["tags_all"] = {"keyturn:generation": True}
+    change["after_unknown"]["description"] = "odd"
+    after = read_plan("plan.json", json.dumps(plan).encode()).changes[0].after
+    assert after is not None
+    assert after.text("policy") is UNKNOWN
+    assert after.flag("is_enabled") is UNKNOWN
+    assert after.text("description") is UNKNOWN
+    assert after.tag("keyturn:generation") == "1"
+    assert after.tag("keyturn:tenant") == "northwind"
+    assert after.text("key_usage") == "ENCRYPT_DECRYPT"
+
+
+def test_an_unknown_that_is_true_as_a_whole_makes_everything_unknown() -> None:
+    plan = PlanBuilder().add(KEY, 1, ("update",)).plan()
+    plan["resource_changes"][0]["change"] |= {"after": None, "after_unknown": True}
+    after = read_plan("plan.json", json.dumps(plan).encode()).changes[0].after
+    assert after is not None
+    assert after.text("policy") is UNKNOWN
+    assert after.tag("keyturn:generation") is UNKNOWN
+    assert after.texts("anything") is UNKNOWN
+
+
+def test_a_value_of_another_type_counts_as_unknown() -> None:
+    plan = PlanBuilder().add(KEY, 1, ("update",), after={"is_enabled": "yes", "policy": 5, "tags": []}).data()
+    after = read_plan("plan.json", plan).changes[0].after
+    assert after is not None
+    assert after.flag("is_enabled") is UNKNOWN
+    assert after.text("policy") is UNKNOWN
+    assert after.number("policy") == 5
+    assert after.number("is_enabled") is UNKNOWN
+
+
+def test_sensitive_values_are_never_shown() -> None:
+    plan = PlanBuilder().add(KEY, 1, ("update",)).plan()
+    change = plan["resource_changes"][0]["change"]
+    change["after_sensitive"] = {"description": True}
+    change["before_sensitive"] = True
+    read = read_plan("plan.json", json.dumps(plan).encode()).changes[0]
+    assert read.after is not None
+    assert read.before is not None
+    assert read.after.shown("description") == "(sensitive value)"
+    assert read.after.shown("key_usage") == "ENCRYPT_DECRYPT"
+    assert read.before.shown("key_usage") == "(sensitive value)"
+
+
+def test_modules_and_instances_of_the_prior_state_are_read() -> None:
+    resource = {"address": 'module.a["x"].aws_kms_key.k[1]', "mode": "managed", "type": KEY, "name": "k", "index": 1}
+    module = {"address": 'module.a["x"]', "resources": [{**resource, "values": {"arn": "a"}}]}
+    prior = {"values": {"root_module": {"child_modules": [{"address": "module.a", "child_modules": [module]}]}}}
+    plan = read_plan("plan.json", json.dumps({"resource_changes": [], "prior_state": prior}).encode())
+    (found,) = plan.prior
+    assert (found.module_address, found.index, found.values.text("arn")) == ('module.a["x"]', 1, "a")
+
+
+def test_data_sources_are_no_keys() -> None:
+    plan = PlanBuilder().add(KEY, 1).plan()
+    plan["resource_changes"][0]["mode"] = "data"
+    assert read_plan("plan.json", json.dumps(plan).encode()).changes == ()
+
+
+@pytest.mark.parametrize(
+    "provider", ["registry.terraform.io/hashicorp/aws", "registry.opentofu.org/hashicorp/aws", "aws"]
+)
+def test_the_provider_may_come_from_any_registry(provider: str) -> None:
+    plan = PlanBuilder().add(KEY, 1).plan()
+    plan["resource_changes"][0]["provider_name"] = provider
+    assert len(read_plan("plan.json", json.dumps(plan).encode()).changes) == 1

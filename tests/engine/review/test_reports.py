@@ -1,0 +1,134 @@
+"""The reports: what a person reads first, and the JSON as its schema says."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import jsonschema_rs
+import pytest
+
+import engine.review
+from engine.review import Report, render_json, render_text, review_plan
+from tests.engine.review.declarations import declaration
+from tests.engine.review.plan_builder import PlanBuilder
+from tests.policies.example_plans import review_example
+from tests.policies.test_rules import RULES
+
+SCHEMA = json.loads(Path(engine.review.__file__).with_name("report.schema.json").read_text(encoding="utf-8"))
+VALIDATOR = jsonschema_rs.Draft202012Validator(SCHEMA)
+KEY = "aws_kms_key"
+
+
+def _deletion() -> Report:
+    plan = PlanBuilder().add(KEY, 1, ("delete",), action_reason="delete_because_no_resource_config")
+    return review_plan("plan.json", plan.data(), declaration())
+
+
+def test_the_json_has_the_contracts_keys() -> None:
+    document = json.loads(render_json(_deletion()))
+    assert document["verdict"] == "block"
+    (finding,) = document["findings"]
+    assert finding["policy"] == "generation-destroyed"
+    assert finding["severity"] == "critical"
+    assert finding["outcome"] == "fail"
+    assert finding["address"] == "aws_kms_key.generation_1"
+    assert finding["requirements"] == ["EKM-33", "EKM-34"]
+    assert finding["remediation"].startswith("Keep the key in the code.")
+    assert document["keys"] == [
+        {
+            "address": "aws_kms_key.generation_1",
+            "generation": 1,
+            "role": "current",
+            "key_arn": "arn:aws:kms:us-east-1:123456789012:key/00000001-1111-2222-3333-444444444444",
+            "effect": "destroys",
+        }
+    ]
+    assert {"product": "Microsoft 365", "workflow": "backup", "variant": "scheduled"}.items() <= next(
+        row for row in document["impact"] if row["workflow"] == "backup"
+    ).items()
+    assert "alias-moved-back" in document["not_exercised"]
+    assert "generation-destroyed" not in document["not_exercised"]
+    assert document["waived"] == []
+
+
+@pytest.mark.parametrize("identifier", RULES)
+def test_the_json_of_every_example_fits_the_schema(identifier: str) -> None:
+    for example in RULES[identifier]["examples"]:
+        VALIDATOR.validate(json.loads(render_json(review_example(example))))
+
+
+def test_the_text_says_verdict_reason_impact_and_what_to_do() -> None:
+    text = render_text(_deletion())
+    lines = text.splitlines()
+    assert lines[0] == "BLOCK  plan.json: one reason not to apply this plan (one key in scope)"
+    assert "critical  A generation's key is destroyed  (generation-destroyed)" in lines
+    joined = " ".join(text.split())
+    assert "its block is no longer in the code" in joined
+    assert "Instead: Keep the key in the code." in joined
+    assert "What would stop working" in lines
+    assert "Microsoft Entra ID: backup (2 kinds), restore, download" in joined
+    assert "Legal hold downloads go on" in joined
+    assert "judged by its own declaration" in joined
+    assert text.endswith("\n")
+    assert all(len(line) <= 100 for line in lines)
+
+
+def test_colour_is_the_callers_choice() -> None:
+    report = _deletion()
+    assert "\x1b[" not in render_text(report)
+    assert "\x1b[31;1mBLOCK\x1b[0m" in render_text(report, colour=True)
+
+
+def test_very_many_findings_of_a_rule_are_counted_and_not_all_shown() -> None:
+    plan = PlanBuilder()
+    for number in range(1, 10):
+        for copy in range(20):
+            plan.add(KEY, number, ("delete",), name=f"key_{number}_{copy}")
+    text = render_text(review_plan("plan.json", plan.data(), declaration()))
+    assert "and 170 more" in text
+    assert len(text.splitlines()) < 80
+
+
+def test_a_plan_without_keys_gets_one_line() -> None:
+    assert render_text(review_plan("plan.json", PlanBuilder().data(), declaration())) == (
+        "PASS  plan.json: nothing in it touches a key in scope\n"
+    )
+
+
+def test_control_characters_of_a_plan_never_reach_the_terminal() -> None:
+    plan = PlanBuilder().add(KEY, 1, ("delete",)).plan()
+    plan["resource_changes"][0]["address"] = 'aws_kms_key.generation_1["\x1b[2J\u202e"]'
+    plan["resource_changes"][0]["index"] = "\x1b[2J"
+    report = review_plan("plan\x1b[2J.json", json.dumps(plan).encode(), declaration())
+    text = render_text(report)
+    assert "\x1b" not in text
+    assert "\u202e" not in text
+    assert json.loads(render_json(report))["plan"] == "plan\\u001b[2J.json"
+
+
+def test_what_cannot_be_told_is_said_as_such() -> None:
+    plan = PlanBuilder().add(KEY, 1, ("update",), unknown=("is_enabled",))
+    report = review_plan("plan.json", plan.data(), declaration())
+    text = render_text(report)
+    assert "not certain" in text
+    assert "What may stop working" in text
+    assert "not known before the apply" in text
+
+
+def test_a_finding_that_informs_does_not_block() -> None:
+    plan = PlanBuilder().add(KEY, 1).add("aws_kms_grant", 1, ("delete",))
+    report = review_plan("plan.json", plan.data(), declaration())
+    text = render_text(report)
+    assert text.startswith("PASS")
+    assert "Also noted" in text
+
+
+def _documents() -> list[Any]:
+    return [json.loads(render_json(_deletion())) for _ in range(2)]
+
+
+def test_the_same_plan_gives_the_same_report() -> None:
+    first, second = _documents()
+    assert first == second
