@@ -99,7 +99,7 @@ def command(
     note(f"saved: {arn} is registered as generation {declaration.current}")
     _require_vendor_for_service_keys(ledger, connections.vendor is not None)
     agreed = _agreement(terms, agree_terms, agreed_by)
-    carry_out(ledger, Enable(declaration.current, agreed.by, agreed.terms_sha256), who, now())
+    carry_out(ledger, Enable(declaration.current, arn, agreed.by, agreed.terms_sha256), who, now())
     note("enabled: Cloud Key Management is disabled, for good")
     report = rewrap(ledger, workspace, connections.access(), vault, who)
     if as_json:

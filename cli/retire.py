@@ -40,21 +40,20 @@ def command(
         raise click.UsageError("--override-by and --override-reason go together")
     workspace = load_workspace(declaration_path)
     ledger = workspace.ledger()
-    generation = ledger.head().state.find(number)
-    last_use, note = _last_use(
-        connect(workspace.declaration.account.region), str(generation.key_arn) if generation else None
-    )
+    head = ledger.head()
+    generation = head.state.find(number)
+    key_arn = str(generation.key_arn) if generation is not None else None
+    last_use, note = _last_use(connect(workspace.declaration.account.region), key_arn)
     retire = Retire(
         number=number,
-        data_keys=ledger.census().under(number),
+        data_keys=ledger.census().under(number, key_arn),
         last_use=last_use,
         retention_days=workspace.declaration.retention_days,
         override=Override(override_by, override_reason) if override_by and override_reason else None,
     )
     if note is not None:
         warn(note)
-    head = carry_out(ledger, retire, actor(workspace, f"retire {number}"), now())
-    retired = head.state.find(number)
+    retired = carry_out(ledger, retire, actor(workspace, f"retire {number}"), now(), head).state.find(number)
     if as_json:
         print_json({"generation": number, "state": retired.state.value if retired else None})
         return

@@ -112,5 +112,5 @@ def _is_in_flight(state: TenantState, number: int, key_arn: str | None) -> bool:
 def _declared_arn(declaration: Declaration, number: int) -> str:
     generation = declaration.generation(number)
     if generation.key_arn is None:
-        raise click.UsageError(f"--key-arn is missing: the declaration does not name the key of generation {number}")
+        raise click.UsageError(f"--key-arn is missing: the stacks print it as generation_{number}_key_arn")
     return str(generation.key_arn)

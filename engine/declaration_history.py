@@ -3,8 +3,9 @@
 - The tenant and the account and Region of its keys stay what they are: other ones would be other keys.
 - A declared generation stays declared under its number; a new one comes at the end (EKM-11).
 - `current` never goes down (EKM-11).
-- A key ARN, once declared, is neither changed nor removed (EKM-11, EKM-34); nor is the address of a key
-  of the customer's own Terraform exchanged for a key of our stacks, or the other way round.
+- A key ARN, once declared, is neither changed nor removed (EKM-11, EKM-34).
+- A key that the stacks make stays one of theirs: with a key_arn or an address it would be made elsewhere,
+  and they would let go of it, guard and all. Nor does one made elsewhere become one of theirs.
 - What a key cannot change without being replaced stays: origin, key store, external key, multi-Region.
 - A generation's state only moves on: active, retired, released, deleted.
 """
@@ -81,11 +82,10 @@ def _generation_steps_back(
             yield document.mistake(path, f"{name} has lost its key_arn", was)
         else:
             yield document.mistake((*path, "key_arn"), f"{name} has another key_arn: {new.key_arn}", was)
-    if old.made_by_stacks and not new.made_by_stacks and new.address is not None:
+    if old.made_by_stacks and not new.made_by_stacks:
+        which = "key_arn" if new.address is None else "address"
         yield document.mistake(
-            (*path, "address"),
-            f"{name} was made by the stacks",
-            "no address: the stacks would destroy its key",
+            (*path, which), f"{name} was made by the stacks", f"no {which}: the stacks would let go of its key"
         )
     if not old.made_by_stacks and new.made_by_stacks and old.key_arn is None:
         yield document.mistake(

@@ -9,10 +9,13 @@ The order that loses nothing (EKM-33, EKM-34, EKM-35):
    place of exactly the wrapping that it was made from. Until that instant the old wrapping stands, and
    both keys open what is theirs.
 3. A data key that cannot be moved is set aside with the reason, and does not stop the rest; it keeps the
-   rotation open, and a resumed run tries it again.
-4. A revoked key, denied access or an outage is not one data key's trouble: the run stops, and what is done
-   stays done.
+   rotation open, and a resumed run tries it again. So is one whose record names another key than the
+   ledger's for its generation: no call is made with it.
+4. Where an old key is revoked or denied, what stands under it is left, what stands under others goes on,
+   and the run ends with that error. An outage, or a trouble of the new key, ends the run at once. What is
+   done stays done.
 5. When the census shows nothing left under an older key, the move's end is recorded.
+6. A worker of a move that was superseded changes nothing more.
 
 A repeated ReEncrypt is harmless; two workers on one data key end with the wrapping of one of them.
 """
@@ -24,7 +27,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from engine.envelope.data_keys import check_commitment, wipe
 from engine.errors import ConflictError, KeyAccessError, KeyFailure
-from engine.lifecycle import FinishRewrap
+from engine.lifecycle import SERVICE_GENERATION, FinishRewrap
 from engine.transitions import carry_out
 
 if TYPE_CHECKING:
@@ -34,9 +37,9 @@ if TYPE_CHECKING:
     from engine.arn import KeyArn
     from engine.envelope.data_keys import KeyAccess
     from engine.ledger.interface import Actor, Census, DataKey, Head, Ledger
-    from engine.lifecycle import Rotation
+    from engine.lifecycle import Rotation, TenantState
 
-_OF_ONE_DATA_KEY = {KeyFailure.TAMPERED, KeyFailure.MISCONFIGURED}
+_OF_ONE_KEY = {KeyFailure.REVOKED, KeyFailure.DENIED}
 DEFAULT_PAGE = 200
 
 
@@ -121,77 +124,22 @@ class Rewrap:
         """
         head = self.ledger.head()
         rotation, current = head.state.rotation, head.state.current
-        if rotation is None or current is None:
+        if rotation is None or current is None or rotation.rewrapped_at is not None:
             return RewrapReport(head.state.current_number, 0, (), self.ledger.census(), head)
-        if rotation.rewrapped_at is not None:
-            return RewrapReport(rotation.to, 0, (), self.ledger.census(), head)
-        moved, set_aside = self._move_all(rotation, current.key_arn, report_progress)
+        run = _Run(self, head.state, rotation, current.key_arn, report_progress)
+        run.move_all()
         census = self.ledger.census()
-        if not set_aside:
-            head = self._finish(rotation, census)
-        return RewrapReport(rotation.to, moved, set_aside, census, head)
+        if run.unusable:
+            raise next(iter(run.unusable.values()))
+        head = self.ledger.head() if run.set_aside else self._finish(rotation, current.key_arn, census)
+        return RewrapReport(rotation.to, run.moved, tuple(run.set_aside), census, head)
 
-    def _move_all(
-        self, rotation: Rotation, target: KeyArn, report_progress: Callable[[Progress], None]
-    ) -> tuple[int, tuple[SetAside, ...]]:
-        census = self.ledger.census()
-        left = sum(row.data_keys for row in census.rows if row.generation != rotation.to or row.unverified)
-        moved, after = 0, None
-        set_aside: list[SetAside] = []
-        while page := self.ledger.data_keys_to_move(rotation.to, after, self.page):
-            for data_key in page:
-                after = data_key.data_key_id
-                reason = self._move(data_key, rotation, target)
-                if reason is None:
-                    moved += 1
-                else:
-                    set_aside.append(SetAside(data_key.workload, data_key.data_key_id, reason))
-                report_progress(Progress(moved, len(set_aside), max(left, moved + len(set_aside))))
-        return moved, tuple(set_aside)
-
-    def _move(self, data_key: DataKey, rotation: Rotation, target: KeyArn) -> str | None:
-        """Move one data key; the reason where it had to be set aside."""
-        try:
-            new = self._rewrapped(data_key, rotation, target)
-            plaintext = self.access.caller(new.generation).unwrap(
-                new.key_arn, new.ciphertext, new.encryption_context(self.tenant)
-            )
-            try:
-                check_commitment(new, plaintext)
-            finally:
-                wipe(plaintext)
-        except KeyAccessError as error:
-            if error.failure not in _OF_ONE_DATA_KEY:
-                raise
-            self.ledger.replace_wrapping(data_key, replace(data_key, set_aside=error.message))
-            return error.message
-        verified = replace(new, verified=True, set_aside=None)
-        self.records.put_key_record(verified)
-        self.ledger.replace_wrapping(data_key, verified)
-        return None
-
-    def _rewrapped(self, data_key: DataKey, rotation: Rotation, target: KeyArn) -> DataKey:
-        if data_key.generation == rotation.to:
-            return data_key
-        wrapped = self.access.caller(data_key.generation).rewrap(
-            data_key.key_arn, str(target), data_key.ciphertext, data_key.encryption_context(self.tenant)
-        )
-        return replace(
-            data_key,
-            generation=rotation.to,
-            key_arn=str(target),
-            ciphertext=wrapped.ciphertext,
-            key_material_id=wrapped.key_material_id,
-            epoch=rotation.epoch,
-            verified=False,
-        )
-
-    def _finish(self, rotation: Rotation, census: Census) -> Head:
-        under_target = census.under(rotation.to)
+    def _finish(self, rotation: Rotation, target: KeyArn, census: Census) -> Head:
+        rows = [row for row in census.rows if (row.generation, row.key_arn) == (rotation.to, str(target))]
         command = FinishRewrap(
             epoch=rotation.epoch,
-            remaining=census.total - under_target,
-            unverified=sum(row.unverified for row in census.rows if row.generation == rotation.to),
+            remaining=census.total - sum(row.data_keys for row in rows),
+            unverified=sum(row.unverified for row in rows),
             set_aside=sum(row.set_aside for row in census.rows),
         )
         try:
@@ -201,3 +149,93 @@ class Rewrap:
             if head.state.rotation is None or head.state.rotation.rewrapped_at is not None:
                 return head  # another worker recorded the same end first
             raise
+
+
+class _Run:
+    """One pass over what is left to move."""
+
+    def __init__(
+        self,
+        job: Rewrap,
+        state: TenantState,
+        rotation: Rotation,
+        target: KeyArn,
+        report_progress: Callable[[Progress], None],
+    ) -> None:
+        self._job, self._rotation, self._target = job, rotation, str(target)
+        self._report_progress = report_progress
+        self._keys = {generation.number: str(generation.key_arn) for generation in state.generations}
+        if job.access.service_key_arn is not None:
+            self._keys[SERVICE_GENERATION] = job.access.service_key_arn
+        self.moved = 0
+        self.set_aside: list[SetAside] = []
+        self.unusable: dict[str, KeyAccessError] = {}
+
+    def move_all(self) -> None:
+        census = self._job.ledger.census()
+        left = census.total - census.settled(self._rotation.to, self._target)
+        after: str | None = None
+        while page := self._job.ledger.data_keys_to_move(self._rotation.to, self._target, after, self._job.page):
+            for data_key in page:
+                after = data_key.data_key_id
+                if data_key.key_arn not in self.unusable:
+                    self._move(data_key)
+                done = self.moved + len(self.set_aside)
+                self._report_progress(Progress(self.moved, len(self.set_aside), max(left, done)))
+
+    def _move(self, data_key: DataKey) -> None:
+        known = self._keys.get(data_key.generation)
+        if known is not None and known != data_key.key_arn:
+            self._put_aside(
+                data_key, f"its record names {data_key.key_arn}, but generation {data_key.generation} is {known}"
+            )
+            return
+        try:
+            new = self._rewrapped(data_key)
+            self._prove(new)
+        except KeyAccessError as error:
+            if _is_of_one_data_key(error):
+                self._put_aside(data_key, error.message)
+            elif error.failure in _OF_ONE_KEY and error.key_arn != self._target:
+                self.unusable[data_key.key_arn] = error
+            else:
+                raise
+            return
+        proved = replace(new, verified=True, set_aside=None)
+        self._job.records.put_key_record(proved)
+        if self._job.ledger.replace_wrapping(data_key, proved, self._rotation.epoch):
+            self.moved += 1
+
+    def _put_aside(self, data_key: DataKey, reason: str) -> None:
+        self._job.ledger.replace_wrapping(data_key, replace(data_key, set_aside=reason), self._rotation.epoch)
+        self.set_aside.append(SetAside(data_key.workload, data_key.data_key_id, reason))
+
+    def _rewrapped(self, data_key: DataKey) -> DataKey:
+        if (data_key.generation, data_key.key_arn) == (self._rotation.to, self._target):
+            return data_key
+        caller = self._job.access.caller(data_key.generation)
+        context = data_key.encryption_context(self._job.tenant)
+        wrapped = caller.rewrap(data_key.key_arn, self._target, data_key.ciphertext, context)
+        return replace(
+            data_key,
+            generation=self._rotation.to,
+            key_arn=self._target,
+            ciphertext=wrapped.ciphertext,
+            key_material_id=wrapped.key_material_id,
+            epoch=self._rotation.epoch,
+            verified=False,
+        )
+
+    def _prove(self, data_key: DataKey) -> None:
+        """Open a data key under the new key, and hold it against its commitment."""
+        caller = self._job.access.caller(data_key.generation)
+        plaintext = caller.unwrap(data_key.key_arn, data_key.ciphertext, data_key.encryption_context(self._job.tenant))
+        try:
+            check_commitment(data_key, plaintext)
+        finally:
+            wipe(plaintext)
+
+
+def _is_of_one_data_key(error: KeyAccessError) -> bool:
+    """Whether an error is about the one data key's own record, so that others may fare better."""
+    return error.failure is KeyFailure.TAMPERED or error.aws_code == "IncorrectKeyException"

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from engine.lifecycle import Command
 
 
-def carry_out(ledger: Ledger, command: Command, actor: Actor, at: datetime) -> Head:
+def carry_out(ledger: Ledger, command: Command, actor: Actor, at: datetime, head: Head | None = None) -> Head:
     """Carry out one command.
 
     Args:
@@ -21,6 +21,8 @@ def carry_out(ledger: Ledger, command: Command, actor: Actor, at: datetime) -> H
         command: What is asked.
         actor: Who asks.
         at: Now, UTC.
+        head: The head that the command's facts belong to; one that has changed since is a conflict. None
+            where the command brings no facts of its own.
 
     Returns:
         The head after it.
@@ -29,7 +31,7 @@ def carry_out(ledger: Ledger, command: Command, actor: Actor, at: datetime) -> H
         RefusedError: A rule said no; nothing was changed.
         ConflictError: Another writer was first; nothing was changed.
     """
-    head = ledger.head()
+    head = head or ledger.head()
     answer = decide(head.state, command, at)
     if isinstance(answer, Refusal):
         raise answer.error()

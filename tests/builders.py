@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 
 from engine.arn import KeyArn
 from engine.declaration import Declaration, parse_declaration
 from engine.ledger.interface import Actor
+from engine.ledger.sqlite import SqliteLedger
 from engine.lifecycle import TenantState
+
+if TYPE_CHECKING:
+    from engine.ledger.interface import DataKey, Ledger
 
 CUSTOMER = "123456789012"
 VENDOR = "210987654321"
@@ -56,3 +61,12 @@ def declared_generations(count: int, current: int = 1, **replacements: str) -> s
 def cloud_state() -> TenantState:
     """A tenant of which nothing is known yet."""
     return TenantState("northwind", CUSTOMER, REGION, VENDOR)
+
+
+def store_altered(ledger: Ledger, altered: DataKey) -> None:
+    """Write a record past all rules, as a damaged disk or an intruder does."""
+    assert isinstance(ledger, SqliteLedger)
+    ledger._connection.execute(
+        "UPDATE data_keys SET generation = ?, key_arn = ?, ciphertext = ?, verified = ? WHERE data_key_id = ?",
+        (altered.generation, altered.key_arn, altered.ciphertext, int(altered.verified), altered.data_key_id),
+    )

@@ -118,7 +118,10 @@ class InMemoryKms:
         self.calls[operation] += 1
         key = self._keys.get(key_arn)
         if key is None:
-            raise self._failure(operation, key_arn, KeyFailure.MISCONFIGURED, "NotFoundException")
+            # As the edge tells it: a key that once wrapped something and is not found is gone.
+            gone = operation in {"Decrypt", "ReEncrypt"}
+            failure = KeyFailure.REVOKED if gone else KeyFailure.MISCONFIGURED
+            raise self._failure(operation, key_arn, failure, "NotFoundException")
         if key.state in _FAILURES:
             raise self._failure(operation, key_arn, *_FAILURES[key.state])
         return AESGCM(key.material)

@@ -55,14 +55,18 @@ _BY_CODE = {
     "UnknownOperationException": KeyFailure.MISCONFIGURED,
     "ValidationException": KeyFailure.MISCONFIGURED,
     "ValidationError": KeyFailure.MISCONFIGURED,
+    "AccessDenied": KeyFailure.DENIED,
     "AccessDeniedException": KeyFailure.DENIED,
+    "ExpiredToken": KeyFailure.DENIED,
     "ExpiredTokenException": KeyFailure.DENIED,
     "IncompleteSignature": KeyFailure.DENIED,
     "InvalidClientTokenId": KeyFailure.DENIED,
+    "InvalidIdentityToken": KeyFailure.DENIED,
     "InvalidSignatureException": KeyFailure.DENIED,
     "MissingAuthenticationToken": KeyFailure.DENIED,
     "NotAuthorized": KeyFailure.DENIED,
     "OptInRequired": KeyFailure.DENIED,
+    "RequestExpired": KeyFailure.DENIED,
     "SignatureDoesNotMatch": KeyFailure.DENIED,
     "UnrecognizedClientException": KeyFailure.DENIED,
 }
@@ -122,7 +126,7 @@ def _from_client_error(
     if code in {"KMSInvalidStateException", "DisabledException"}:
         states = {arn: asker.state_or_none(arn) for arn in key_arns}
         key_arn, state = next(
-            ((arn, state) for arn, state in states.items() if state is not KeyState.ENABLED), (key_arn, None)
+            ((arn, state) for arn, state in states.items() if state not in {None, KeyState.ENABLED}), (key_arn, None)
         )
         standing = f" (key state {state.value})" if state is not None else ""
         if code == "KMSInvalidStateException":
@@ -149,12 +153,23 @@ def _from_core_error(asker: Asker, operation: str, key_arns: tuple[str, ...], er
         ConnectionError,  # noqa: A004 - botocore's name for it
         CredentialRetrievalError,
         HTTPClientError,
+        MetadataRetrievalError,
         NoCredentialsError,
         PartialCredentialsError,
+        SSOError,
         TokenRetrievalError,
     )
 
-    if isinstance(error, (NoCredentialsError, PartialCredentialsError, CredentialRetrievalError, TokenRetrievalError)):
+    without_credentials = (
+        CredentialRetrievalError,
+        MetadataRetrievalError,
+        NoCredentialsError,
+        PartialCredentialsError,
+        SSOError,
+        TokenRetrievalError,
+    )
+
+    if isinstance(error, without_credentials):
         failure, hint = KeyFailure.DENIED, "give AWS credentials: a profile, a role or the AWS_… variables [EKM-08]"
     elif isinstance(error, (HTTPClientError, ConnectionError)):
         failure, hint = KeyFailure.UNAVAILABLE, _HINTS[KeyFailure.UNAVAILABLE]

@@ -4,8 +4,11 @@
   journal entry that tells of it; who loses the race changes nothing and is told so (`ConflictError`).
 - A **data key** is only ever kept wrapped. A new one is taken in only if it stands under the generation
   that is current at that instant, so that no late writer adds to a key that is being left.
-- A **rewrap** puts a new wrapping in the place of exactly the one it was made from, or does nothing.
-- The **census** counts data keys of customer custody by key ARN; legal-hold copies are never in it (EKM-43).
+- A **rewrap** puts a new wrapping in the place of exactly the one it was made from, or does nothing. It is
+  taken in only for the move that is in flight at that instant: a worker of a superseded move changes
+  nothing, so that no data key ever goes back to an older key.
+- The **census** counts data keys of customer custody by generation and key ARN; legal-hold copies are never
+  in it (EKM-43). A data key counts as under an old key if its generation or its ARN is that key's.
 """
 
 from __future__ import annotations
@@ -117,9 +120,14 @@ class Census:
 
     rows: tuple[CensusRow, ...]
 
-    def under(self, generation: int) -> int:
-        """How many data keys stand under this generation's key."""
-        return sum(row.data_keys for row in self.rows if row.generation == generation)
+    def under(self, generation: int, key_arn: str | None = None) -> int:
+        """How many data keys stand under this generation, by its number or by its key's ARN."""
+        return sum(row.data_keys for row in self.rows if row.generation == generation or row.key_arn == key_arn)
+
+    def settled(self, generation: int, key_arn: str) -> int:
+        """How many data keys stand under exactly this generation's key, and are proved to open there."""
+        rows = (row for row in self.rows if (row.generation, row.key_arn) == (generation, key_arn))
+        return sum(row.data_keys - row.unverified for row in rows)
 
     @property
     def total(self) -> int:
@@ -168,15 +176,24 @@ class Ledger(Protocol):
         """The data key of this id, or None."""
         ...
 
-    def data_keys_to_move(self, target_generation: int, after: str | None, limit: int) -> tuple[DataKey, ...]:
-        """A page of the data keys of customer custody that are not under the target and proved there.
+    def data_keys_to_move(
+        self, target_generation: int, target_arn: str, after: str | None, limit: int
+    ) -> tuple[DataKey, ...]:
+        """A page of the data keys of customer custody that are not under the target's key and proved there.
 
         In the order of their ids, beginning behind `after`; those set aside are among them.
         """
         ...
 
-    def replace_wrapping(self, old: DataKey, new: DataKey) -> bool:
-        """Put `new` in the place of exactly `old`; False, and nothing stored, where it is not there any more."""
+    def replace_wrapping(self, old: DataKey, new: DataKey, epoch: int) -> bool:
+        """Put `new` in the place of exactly `old`, as a worker of the move of this epoch.
+
+        Returns:
+            False, and nothing stored, where `old` is not there any more.
+
+        Raises:
+            ConflictError: The move of this epoch is not the one in flight any more; nothing was stored.
+        """
         ...
 
     def census(self) -> Census:

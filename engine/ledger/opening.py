@@ -63,7 +63,7 @@ def open_ledger(declaration: Declaration, folder: Path) -> Ledger | None:
         DamagedError, MachineError: It cannot be read.
     """
     path = ledger_path(declaration, folder)
-    if not path.exists() or path.stat().st_size == 0:
+    if not path.exists():
         return None
     return _checked(open_sqlite_ledger(path), declaration)
 

@@ -6,9 +6,11 @@ the write that rests on it cannot be torn apart by another process. The file is 
 
 from __future__ import annotations
 
+import os
+import secrets
 import sqlite3
 import threading
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
 from engine.catalogue import Custody
@@ -28,6 +30,8 @@ if TYPE_CHECKING:
 SCHEMA_VERSION = 1
 APPLICATION_ID = 0x4B455954  # "KEYT": tells a ledger from any other SQLite file
 _BUSY_MILLISECONDS = 10_000
+_DAMAGE = ("SQLITE_CORRUPT", "SQLITE_NOTADB", "SQLITE_FORMAT", "SQLITE_ERROR", "SQLITE_MISMATCH", "SQLITE_CONSTRAINT")
+_RESTORE = "bring the ledger back from a backup"
 
 _SCHEMA = f"""
 PRAGMA application_id = {APPLICATION_ID};
@@ -36,7 +40,7 @@ CREATE TABLE head (
   only INTEGER PRIMARY KEY CHECK (only = 1),
   version INTEGER NOT NULL,
   state BLOB NOT NULL,
-  current_generation INTEGER NOT NULL,
+  rotation_epoch INTEGER,
   journal_length INTEGER NOT NULL,
   journal_hash TEXT NOT NULL
 ) STRICT;
@@ -98,8 +102,8 @@ class SqliteLedger:
             encoded = encode_state(transition.state)
             entry = _append(connection, head, transition.event, transition.details, actor, at, state_hash(encoded))
             connection.execute(
-                "UPDATE head SET version = version + 1, state = ?, current_generation = ?",
-                (encoded, transition.state.current_number),
+                "UPDATE head SET version = version + 1, state = ?, rotation_epoch = ?",
+                (encoded, _epoch(transition.state)),
             )
             return Head(head.version + 1, transition.state, entry.number, entry.hash)
 
@@ -143,19 +147,28 @@ class SqliteLedger:
         """The data key of this id, or None."""
         return self._one("WHERE data_key_id = ?", data_key_id)
 
-    def data_keys_to_move(self, target_generation: int, after: str | None, limit: int) -> tuple[DataKey, ...]:
-        """A page of the data keys of customer custody that are not under the target and proved there."""
+    def data_keys_to_move(
+        self, target_generation: int, target_arn: str, after: str | None, limit: int
+    ) -> tuple[DataKey, ...]:
+        """A page of the data keys of customer custody that are not under the target's key and proved there."""
         with self._reading() as connection:
             rows = connection.execute(
                 f"SELECT {_COLUMNS} FROM data_keys WHERE custody = ? AND data_key_id > ?"  # noqa: S608 - constants
-                " AND (generation <> ? OR verified = 0) ORDER BY data_key_id LIMIT ?",
-                (Custody.CUSTOMER.value, after or "", target_generation, limit),
+                " AND (generation <> ? OR key_arn <> ? OR verified = 0) ORDER BY data_key_id LIMIT ?",
+                (Custody.CUSTOMER.value, after or "", target_generation, target_arn, limit),
             ).fetchall()
         return tuple(_data_key(row) for row in rows)
 
-    def replace_wrapping(self, old: DataKey, new: DataKey) -> bool:
+    def replace_wrapping(self, old: DataKey, new: DataKey, epoch: int) -> bool:
         """Put `new` in the place of exactly `old`; False where it is not there any more."""
         with self._writing() as connection:
+            if connection.execute("SELECT rotation_epoch FROM head").fetchone() != (epoch,):
+                raise ConflictError(
+                    "forward",
+                    f"the move of epoch {epoch} is no longer the one in flight; this worker of it stops",
+                    ("EKM-33",),
+                    "`keyturn status` shows where the tenant stands",
+                )
             cursor = connection.execute(
                 "UPDATE data_keys SET generation = ?, key_arn = ?, ciphertext = ?, key_material_id = ?, epoch = ?,"
                 " verified = ?, set_aside = ? WHERE data_key_id = ? AND generation = ? AND key_arn = ?"
@@ -221,30 +234,50 @@ class SqliteLedger:
 def create_sqlite_ledger(path: Path, state: TenantState, actor: Actor, at: datetime) -> SqliteLedger:
     """Make a new ledger with its first journal entry, or open the one that another process just made.
 
-    A file that a crash left without a ledger in it is used again.
+    It is made whole under another name and then linked into its place, so that no crash and no second maker
+    ever leaves half a ledger there.
 
     Raises:
         MachineError: The folder or file cannot be made.
-        DamagedError: The file is there and holds something else.
+        DamagedError: A file is there and holds something else.
     """
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(8)}.new")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.touch(mode=0o600, exist_ok=True)
+        temporary.touch(mode=0o600, exist_ok=False)
+        try:
+            _build(temporary, state, actor, at)
+            with suppress(FileExistsError):
+                os.link(temporary, path)
+        finally:
+            for suffix in ("", "-wal", "-shm"):
+                temporary.with_name(temporary.name + suffix).unlink(missing_ok=True)
+        _synchronise(path.parent)
     except OSError as error:
         raise MachineError(f"the ledger {str(path)!r} cannot be made: {error.strerror}") from error
+    return open_sqlite_ledger(path)
+
+
+def _build(path: Path, state: TenantState, actor: Actor, at: datetime) -> None:
     with _translated(path):
         connection = _connect(path)
         connection.execute("BEGIN IMMEDIATE")
-        if connection.execute("SELECT COUNT(*) FROM sqlite_master").fetchone()[0] == 0:
-            for statement in _SCHEMA.strip().removesuffix(";").split(";\n"):
-                connection.execute(statement)
-            encoded = encode_state(state)
-            connection.execute("INSERT INTO head VALUES (1, 0, ?, ?, 0, ?)", (encoded, state.current_number, GENESIS))
-            details = {"tenant": state.tenant, "account_id": state.account_id, "region": state.region}
-            _append(connection, Head(0, state, 0, GENESIS), "created", details, actor, at, state_hash(encoded))
+        for statement in _SCHEMA.strip().removesuffix(";").split(";\n"):
+            connection.execute(statement)
+        encoded = encode_state(state)
+        connection.execute("INSERT INTO head VALUES (1, 0, ?, ?, 0, ?)", (encoded, _epoch(state), GENESIS))
+        details = {"tenant": state.tenant, "account_id": state.account_id, "region": state.region}
+        _append(connection, Head(0, state, 0, GENESIS), "created", details, actor, at, state_hash(encoded))
         connection.commit()
-        connection.close()
-    return open_sqlite_ledger(path)
+        connection.close()  # the last connection moves everything from the write-ahead log into the file
+
+
+def _synchronise(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def open_sqlite_ledger(path: Path) -> SqliteLedger:
@@ -276,7 +309,13 @@ def open_sqlite_ledger(path: Path) -> SqliteLedger:
 def _connect(path: Path) -> sqlite3.Connection:
     connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
     connection.execute(f"PRAGMA busy_timeout = {_BUSY_MILLISECONDS}")
-    connection.execute("PRAGMA journal_mode = WAL")
+    mode = connection.execute("PRAGMA journal_mode = WAL").fetchone()[0]
+    if mode != "wal":
+        connection.close()
+        raise MachineError(
+            f"the file system of {str(path)!r} does not carry SQLite's write-ahead log",
+            "keep the ledger on a local disk",
+        )
     connection.execute("PRAGMA synchronous = FULL")
     return connection
 
@@ -296,18 +335,24 @@ def _translated(path: Path) -> Iterator[None]:
             raise MachineError(f"the disk is full: the ledger {str(path)!r} cannot be written") from error
         if name.startswith(("SQLITE_READONLY", "SQLITE_CANTOPEN", "SQLITE_PERM")):
             raise MachineError(f"the ledger {str(path)!r} cannot be opened for writing") from error
-        if name.startswith("SQLITE_IOERR"):
-            raise MachineError(f"the disk failed under the ledger {str(path)!r} ({name})") from error
-        raise DamagedError(
-            f"the ledger {str(path)!r} is damaged: {error}", "restore it with `keyturn ledger recover`"
-        ) from error
+        if name.startswith(_DAMAGE):
+            raise DamagedError(f"the ledger {str(path)!r} is damaged: {error}", _RESTORE) from error
+        raise MachineError(f"the ledger {str(path)!r} cannot be used: {error} ({name or 'SQLite'})") from error
+
+
+def _epoch(state: TenantState) -> int | None:
+    return None if state.rotation is None else state.rotation.epoch
 
 
 def _head(connection: sqlite3.Connection) -> Head:
     row = connection.execute("SELECT version, state, journal_length, journal_hash FROM head").fetchone()
     if row is None:
-        raise DamagedError("the ledger has no head", "restore it with `keyturn ledger recover`")
+        raise DamagedError("the ledger has no head", _RESTORE)
     version, encoded, length, last_hash = row
+    last = connection.execute("SELECT entry FROM journal WHERE number = ?", (length,)).fetchone()
+    entry = read_entry(last[0], length) if last is not None else None
+    if entry is None or entry.hash != last_hash or entry.state_sha256 != state_hash(encoded):
+        raise DamagedError("the ledger's head is not the one that its journal tells of", _RESTORE)
     return Head(version, decode_state(encoded), length, last_hash)
 
 

@@ -21,6 +21,7 @@ from engine.lifecycle.commands import (
 )
 from engine.lifecycle.rules import decide
 from engine.lifecycle.state import (
+    FIRST_GENERATION,
     SERVICE_GENERATION,
     Agreement,
     Confirmation,
@@ -32,6 +33,7 @@ from engine.lifecycle.state import (
 )
 
 __all__ = [
+    "FIRST_GENERATION",
     "SERVICE_GENERATION",
     "Agreement",
     "Answer",

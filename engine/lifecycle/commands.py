@@ -28,9 +28,13 @@ class Register:
 
 @dataclass(frozen=True, slots=True)
 class Enable:
-    """Agree to the legal terms and go from cloud to enterprise (EKM-12, EKM-26)."""
+    """Agree to the legal terms and go from cloud to enterprise (EKM-12, EKM-26).
+
+    It names the key that was validated and shown, so that no other is enabled in its place.
+    """
 
     number: int
+    key_arn: KeyArn
     agreed_by: str
     terms_sha256: str
 

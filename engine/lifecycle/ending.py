@@ -23,6 +23,8 @@ from engine.lifecycle.commands import (
 )
 from engine.lifecycle.state import GenerationState, Rotation, TenantState
 
+_OVERRIDE = "if you know that nothing uses it, say so: --override-by NAME --override-reason TEXT"
+
 
 def retire(state: TenantState, command: Retire, at: datetime) -> Answer:
     """Answer `Retire` by the rule *retention* (EKM-33, EKM-34); `at` is in UTC."""
@@ -55,8 +57,9 @@ def retire(state: TenantState, command: Retire, at: datetime) -> Answer:
             f" {current.number} was integrated"
         )
     used = _used_since(command.last_use, current.integrated_at)
-    if used is not None and not _is_signed(command.override):
-        return refused(used, "if you know better, override it by name and reason")
+    if used is not None and (_is_known(command.last_use) or not _is_signed(command.override)):
+        hint = "find out what still uses it" if _is_known(command.last_use) else _OVERRIDE
+        return refused(used, hint)
     return Transition(
         state.with_generation(replace(generation, state=GenerationState.RETIRED, retired_at=at)),
         "retired",
@@ -68,6 +71,11 @@ def retire(state: TenantState, command: Retire, at: datetime) -> Answer:
             "override_reason": command.override.reason if command.override else None,
         },
     )
+
+
+def _is_known(last_use: LastUse) -> bool:
+    """Whether KMS tells when the key was used: a known use is never overridden."""
+    return last_use.knowledge is LastUseKnowledge.USED and last_use.at is not None
 
 
 def _is_signed(override: Override | None) -> bool:

@@ -9,7 +9,8 @@ deleted(1)`. Every answer is a `Transition` or a `Refusal`; a refusal changes no
 - **no-reuse** (EKM-11): an ARN, or another replica of its multi-Region key, that was ever a generation's
   key is never another generation's.
 - **order** (EKM-25): a key is validated, then registered, then the terms are agreed, then it is enabled.
-  A registered key may still be replaced; nothing is wrapped under it.
+  A tenant's line begins with generation 1. A registered key may still be replaced; nothing is wrapped
+  under it, and what is enabled is the key that was shown.
 - **agreement** (EKM-26): enabling asks who agrees to which terms. A rotation asks for neither (EKM-36).
 - **precedence** (EKM-12): enabling ends cloud mode in the same transition, and opens the move of the
   service's data keys to generation 1.
@@ -53,6 +54,7 @@ from engine.lifecycle.commands import (
 )
 from engine.lifecycle.ending import mark_deleted, release, retire
 from engine.lifecycle.state import (
+    FIRST_GENERATION,
     Agreement,
     Confirmation,
     Generation,
@@ -115,19 +117,18 @@ def _register(state: TenantState, command: Register, at: datetime) -> Answer:
             "one-way",
             f"tenant {state.tenant!r} is already enabled, with generation {state.current_number}",
             ("EKM-11",),
-            "to use another key, declare a further generation and run `keyturn rotate`",
+            _goes_on(state),
         )
     if refusal := _not_while_revoked(state, "registering a key"):
         return refusal
-    former = state.find(command.number)
-    registered = [g for g in state.generations if g.number != command.number]
-    if registered:
+    if command.number != FIRST_GENERATION:
         return Refusal(
             "order",
-            f"generation {registered[0].number} is registered and waits for the legal terms",
+            f"generation {command.number} cannot be the first: a tenant's line begins with generation 1",
             ("EKM-25",),
-            f"enable generation {registered[0].number}, with this ARN or another",
+            "set current: 1 in the declaration; after enabling, rotate to a further generation",
         )
+    former = state.find(command.number)
     generation = Generation(command.number, command.key_arn, GenerationState.REGISTERED, at)
     return Transition(
         state.with_generation(generation),
@@ -153,6 +154,13 @@ def _enable(state: TenantState, command: Enable, at: datetime) -> Answer:
             "order",
             f"generation {command.number} is not registered: its key must be validated and saved before the terms",
             ("EKM-25",),
+        )
+    if generation.key_arn != command.key_arn:
+        return Refusal(
+            "order",
+            f"{generation.key_arn} is registered by now, not {command.key_arn}: somebody else replaced it",
+            ("EKM-25",),
+            "agree with the others on one key, then enable that",
         )
     if not command.agreed_by.strip() or not command.terms_sha256:
         return Refusal(
@@ -301,9 +309,16 @@ def _reinstate(state: TenantState, command: Reinstate) -> Answer:
     return Transition(replace(state, revoked=False), "reinstated", {"by": command.by})
 
 
+def _goes_on(state: TenantState) -> str:
+    """How an enabled tenant goes on: with the move in flight, or to a further generation."""
+    if state.rotation is not None and state.rotation.rewrapped_at is None:
+        return f"`keyturn rotate --to {state.rotation.to}` goes on moving data keys"
+    return "to use another key, declare a further generation and run `keyturn rotate`"
+
+
 def _not_while_revoked(state: TenantState, what: str) -> Refusal | None:
     if not state.revoked:
         return None
     return Refusal(
-        "revocation", f"{what} is refused while the access is revoked", ("EKM-10",), "`keyturn reinstate` first"
+        "revocation", f"{what} is refused while the access is revoked", ("EKM-10",), "reinstate the access first"
     )

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from engine.arn import KeyArn
 
 SERVICE_GENERATION = 0
+FIRST_GENERATION = 1
 
 
 class Mode(Enum):

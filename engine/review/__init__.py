@@ -9,7 +9,7 @@ imports boto3 or jsii, reads a file but the rules, or prints.
 from engine.review.json_report import render_json
 from engine.review.proof import GenerationProof, RotationProof, Standing, proof_of
 from engine.review.report import Report, ReviewVerdict
-from engine.review.review import review_plan
+from engine.review.review import RuleSet, builtin_rules, review_plan
 from engine.review.text_report import render_text
 
 __all__ = [
@@ -17,7 +17,9 @@ __all__ = [
     "Report",
     "ReviewVerdict",
     "RotationProof",
+    "RuleSet",
     "Standing",
+    "builtin_rules",
     "proof_of",
     "render_json",
     "render_text",

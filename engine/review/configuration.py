@@ -103,6 +103,14 @@ class Configuration:
         expression = _mapping(found.get("expressions")).get(attribute) if found is not None else None
         return expression if isinstance(expression, dict) else None
 
+    def block(self, module_address: str, kind: str, name: str, block: str) -> tuple[Mapping[str, Any], ...]:
+        """The expressions of a data source's nested blocks, in order; empty where they are not told one by one."""
+        found = self._resource(module_steps(module_address), kind, name, "data")
+        expressions = _mapping(found.get("expressions")).get(block) if found is not None else None
+        if not isinstance(expressions, list) or not all(isinstance(entry, dict) for entry in expressions):
+            return ()
+        return tuple(expressions)
+
     def has_resource(self, module_address: str, kind: str, name: str) -> bool:
         """Whether the configuration holds this managed resource."""
         return self._resource(module_steps(module_address), kind, name, "managed") is not None
@@ -130,6 +138,14 @@ class Configuration:
             return Resolution((), certain=False)
         scope = _Scope(module, index, _references(resource.get("for_each_expression")))
         return self._follow(_longest(references), scope, 0)
+
+    def is_constant(self, module_address: str, reference: str) -> bool:
+        """Whether a reference is to a variable that its module's call sets to a constant, or not at all."""
+        steps = parse_steps(reference)
+        if len(steps) < 2 or steps[0].name != "var":
+            return False
+        found = self._follow_variable(steps[1].name, _Scope(module_steps(module_address), None, ()), 0)
+        return found.certain and not found.targets
 
     def _module(self, module: tuple[Step, ...]) -> Mapping[str, Any] | None:
         node: Mapping[str, Any] = self._root

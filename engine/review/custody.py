@@ -155,6 +155,7 @@ class Custody:
             The policy in its two readings; nothing known where the plan does not tell.
         """
         default = default_policy(partition, account_id)
+        owner = f"arn:{partition}:iam::{account_id}:"
         found: list[PolicyReading] = []
         for attached in key.policies:
             belongs = attached.belongs(key.address, moment)
@@ -162,7 +163,7 @@ class Custody:
             if belongs is UNKNOWN:
                 found.append(NOTHING_KNOWN)
             elif belongs and attributes is not None:
-                found.append(self._policy_of(attached.resource, attributes, default))
+                found.append(self._policy_of(attached.resource, attributes, default, owner))
         if found:
             # Of two resources for one key the last one applied wins, and nobody can tell which that is.
             return found[0] if all(reading == found[0] for reading in found) else NOTHING_KNOWN
@@ -173,22 +174,25 @@ class Custody:
             attributes = key.resource.observed
         if key.resource is None or attributes is None:
             return NOTHING_KNOWN
-        return self._policy_of(key.resource, attributes, default)
+        return self._policy_of(key.resource, attributes, default, owner)
 
     def planned_policy(self, resource: Resource, account_id: str, partition: str) -> PolicyReading:
         """The policy that a resource would put, whichever key it is for."""
         if resource.planned is None:
             return NOTHING_KNOWN
-        return self._policy_of(resource, resource.planned, default_policy(partition, account_id))
+        owner = f"arn:{partition}:iam::{account_id}:"
+        return self._policy_of(resource, resource.planned, default_policy(partition, account_id), owner)
 
-    def _policy_of(self, resource: Resource, attributes: Attributes, default: PolicyReading) -> PolicyReading:
+    def _policy_of(
+        self, resource: Resource, attributes: Attributes, default: PolicyReading, owner: str
+    ) -> PolicyReading:
         text = attributes.text("policy")
         if isinstance(text, str):
             return known(text)
         place = (resource.module_address, resource.type, resource.name)
         if text is None:
             return NOTHING_KNOWN
-        reading = self.documents.reading(*place, resource.index)
+        reading = self.documents.reading(*place, resource.index, owner)
         if reading is not NOTHING_KNOWN:
             return reading
         unset = self.configuration.has_resource(*place) and self.configuration.expression(*place, "policy") is None

@@ -67,11 +67,10 @@ class EventKind(Enum):
 
 # Particulars of every event about a key.
 _ROLES = ("current", "retained", "next", "retired", "released", "deleted", "undeclared")
-_PROOFS = ("none", "registered", "current", "retained", "retired", "released", "deleted")
 OF_KEYS: dict[str, tuple[str, ...] | type] = {
     "role": _ROLES,  # what the declaration makes of the key's generation
-    "proof": _PROOFS,  # how far along its life the evidence proves the key to be
-    "certificate": bool,  # whether a certificate that nothing is left under the key holds
+    "retired": bool,  # the evidence proves it retired, or further along its life
+    "released": bool,  # the evidence proves it released or deleted, and its certificate holds
     "replica": bool,
     "revocation": ("none", "introduced", "known"),  # what the declaration says of a revocation
 }
@@ -105,7 +104,6 @@ VOCABULARY: dict[EventKind, dict[str, tuple[str, ...] | type]] = {
     | {
         "change": ("lost", "denied", "narrowed", "conditional", "missing", "given", "restored", "none"),
         "by": ("plan", "outside"),
-        "new": bool,
         "revoked_before": bool,
         "proved_not_revoked": bool,
     },

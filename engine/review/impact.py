@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from engine.catalogue import Product
     from engine.review.events import Event, Fact
 
-_DONE = ("retired", "released", "deleted")
 _LOSSES: Mapping[EventKind, tuple[str, tuple[str, ...]]] = {
     EventKind.KEY_LEAVES: ("how", ("destroyed", "replaced", "lost")),
     EventKind.KEY_STATE: ("change", ("disabled",)),
@@ -98,8 +97,8 @@ class _Effect:
 
 
 def _effect(event: Event) -> _Effect | None:
-    role, proof, revocation = (event.facts.get(name) for name in ("role", "proof", "revocation"))
-    if proof in _DONE or revocation == "known" or event.facts.get("replica") is True:
+    role, retired, revocation = (event.facts.get(name) for name in ("role", "retired", "revocation"))
+    if retired is True or revocation == "known" or event.facts.get("replica") is True:
         return None
     cause, doubtful = _cause(event)
     if cause is None:

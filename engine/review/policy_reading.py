@@ -5,7 +5,8 @@ the policy, both are its text. Where it is known only after apply:
 
 - An `aws_iam_policy_document` that is read at apply still shows its known statements. One with an unknown part
   is left out of the least reading if it allows, and widened to everything if it denies; in the most reading it is
-  the other way round.
+  the other way round. An unknown principal that the configuration shows to be a role or user of its own is the
+  owner's.
 - A key for which the configuration sets no policy gets the default policy, which names its own account alone.
 - Otherwise nothing is known: least gives nothing, most everything.
 """
@@ -21,13 +22,14 @@ from engine.review.configuration import module_steps
 from engine.review.values import UNKNOWN, has_true
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
     from engine.review.configuration import Configuration
     from engine.review.plan import ResourceChange
     from engine.review.values import Attributes
 
 _OTHER_DOCUMENTS = ("source_json", "override_json", "source_policy_documents", "override_policy_documents")
+_DOCUMENT = "data.aws_iam_policy_document."
 _BLOCKS = ("principals", "not_principals", "condition")
 _ANYONE = {"AWS": "*"}
 
@@ -78,34 +80,69 @@ class PolicyDocuments:
         self._by_place = {(document.module_address, document.name, document.index): document for document in documents}
         self._configuration = configuration
 
-    def reading(self, module_address: str, kind: str, name: str, index: str | int | None) -> PolicyReading:
-        """Read the policy of a resource whose `policy` is known only after apply."""
+    def reading(self, module_address: str, kind: str, name: str, index: str | int | None, owner: str) -> PolicyReading:
+        """Read the policy of a resource whose `policy` is known only after apply.
+
+        Args:
+            module_address: The resource's module instance.
+            kind: Its type.
+            name: Its name.
+            index: Its own index.
+            owner: The ARN prefix of the owner's IAM, such as `arn:aws:iam::123456789012:`.
+        """
         expression = self._configuration.expression(module_address, kind, name, "policy")
         references = expression.get("references") if expression is not None else None
         if not isinstance(references, list):
             return NOTHING_KNOWN
-        prefix = "data.aws_iam_policy_document."
-        names = {text.split(".")[2].split("[")[0] for text in references if str(text).startswith(prefix)}
-        others = [text for text in references if not str(text).startswith((prefix, "each.", "count."))]
-        if len(names) != 1 or others:
+        texts = [str(reference) for reference in references]
+        names = {text.split(".")[2].split("[")[0] for text in texts if text.startswith(_DOCUMENT)}
+        others = [text for text in texts if not text.startswith((_DOCUMENT, "each.", "count."))]
+        if len(names) != 1 or not all(self._configuration.is_constant(module_address, text) for text in others):
             return NOTHING_KNOWN
-        found = self._by_place.get((module_address, next(iter(names)), index)) or self._only(module_address, names)
+        document_name = next(iter(names))
+        found = self._by_place.get((module_address, document_name, index)) or self._only(module_address, document_name)
         if found is None or found.after is None:
             return NOTHING_KNOWN
-        return read_document(found.after)
+        return read_document(found.after, self._own_principals(found, owner))
 
-    def _only(self, module_address: str, names: set[str]) -> ResourceChange | None:
-        """The one instance of a document, where a resource with instances shares it."""
+    def _only(self, module_address: str, name: str) -> ResourceChange | None:
+        """The document without instances, where a resource with instances shares it."""
         found = [
             document
-            for (module, name, index), document in self._by_place.items()
-            if name in names and index is None and module_steps(module) == module_steps(module_address)
+            for (module, document_name, index), document in self._by_place.items()
+            if document_name == name and index is None and module_steps(module) == module_steps(module_address)
         ]
         return found[0] if len(found) == 1 else None
 
+    def _own_principals(self, document: ResourceChange, owner: str) -> dict[tuple[int, int], str]:
+        """The principals that are roles or users of this very configuration, by statement and block.
 
-def read_document(document: Attributes) -> PolicyReading:
-    """Read the attributes of a policy document of which parts are known only after apply."""
+        Who they are is not known before the apply, but whose they are: the owner's, never the vendor's.
+        """
+        expressions = self._configuration.block(document.module_address, document.type, document.name, "statement")
+        statements = None if document.after is None else document.after.values.get("statement")
+        if not isinstance(statements, list) or len(statements) != len(expressions):
+            return {}  # dynamic blocks are not told one by one: which is which would be a guess
+        found: dict[tuple[int, int], str] = {}
+        for number, statement in enumerate(expressions):
+            blocks = statement.get("principals")
+            for position, block in enumerate(blocks if isinstance(blocks, list) else ()):
+                identifiers = block.get("identifiers") if isinstance(block, dict) else None
+                references = identifiers.get("references") if isinstance(identifiers, dict) else None
+                if isinstance(references, list) and references:
+                    kinds = {str(reference).split(".")[0] for reference in references}
+                    if kinds <= {"aws_iam_role", "aws_iam_user"}:
+                        found[number, position] = f"{owner}role/known-after-apply"
+        return found
+
+
+def read_document(document: Attributes, own_principals: Mapping[tuple[int, int], str] | None = None) -> PolicyReading:
+    """Read the attributes of a policy document of which parts are known only after apply.
+
+    Args:
+        document: Its attributes.
+        own_principals: A stand-in for the unknown principals of a statement's block, by their numbers.
+    """
     for name in _OTHER_DOCUMENTS:
         if document.raw(name) not in (None, "", []):
             return NOTHING_KNOWN
@@ -119,9 +156,29 @@ def read_document(document: Attributes) -> PolicyReading:
         return NOTHING_KNOWN
     least: list[dict[str, Any]] = []
     most: list[dict[str, Any]] = []
-    for entry, marker in zip(statements, markers, strict=False):
-        _take(entry, marker if isinstance(marker, dict) else {}, least, most)
+    for number, (entry, marker) in enumerate(zip(statements, markers, strict=False)):
+        known_marker = marker if isinstance(marker, dict) else {}
+        taken = _with_own_principals(entry, known_marker, number, own_principals or {})
+        _take(*taken, least, most)
     return PolicyReading(_text(least), _text(most))
+
+
+def _with_own_principals(
+    entry: dict[str, Any], marker: dict[str, Any], number: int, own: Mapping[tuple[int, int], str]
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """A statement whose unknown principals are replaced by their stand-ins, where all of them have one."""
+    blocks, marks = entry.get("principals"), marker.get("principals")
+    if not isinstance(blocks, list) or not isinstance(marks, list) or len(marks) != len(blocks):
+        return entry, marker
+    replaced: list[dict[str, Any]] = []
+    for position, (block, mark) in enumerate(zip(blocks, marks, strict=True)):
+        if not has_true(mark):
+            replaced.append(block)
+        elif (number, position) in own and block.get("type") == "AWS":
+            replaced.append({"type": "AWS", "identifiers": [own[number, position]]})
+        else:
+            return entry, marker
+    return {**entry, "principals": replaced}, {**marker, "principals": []}
 
 
 def _well_formed(entry: Any) -> bool:

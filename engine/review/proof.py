@@ -28,6 +28,16 @@ class Standing(Enum):
     RELEASED = "released"
     DELETED = "deleted"
 
+    @property
+    def retired(self) -> bool:
+        """Whether nothing depends on it any more."""
+        return self in (Standing.RETIRED, Standing.RELEASED, Standing.DELETED)
+
+    @property
+    def released(self) -> bool:
+        """Whether it may be scheduled for deletion, or has been."""
+        return self in (Standing.RELEASED, Standing.DELETED)
+
 
 @dataclass(frozen=True, slots=True)
 class GenerationProof:

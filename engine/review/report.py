@@ -48,6 +48,21 @@ class Waived:
 
 
 @dataclass(frozen=True, slots=True)
+class Settled:
+    """What waivers make of findings.
+
+    Attributes:
+        findings: Those that stand.
+        waived: Those that are waived, each with its waiver.
+        notes: Waivers that have expired or met nothing, one sentence each.
+    """
+
+    findings: tuple[Finding, ...]
+    waived: tuple[Waived, ...]
+    notes: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Report:
     """The result of a review.
 

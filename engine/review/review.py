@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import gc
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from engine.errors import UntrustedError
 from engine.review.custody_builder import build_custody
-from engine.review.custom_rules import judge_by_custom_rules
 from engine.review.declared import Declared
 from engine.review.detect.access import detect_access
 from engine.review.detect.aliases import detect_aliases
@@ -29,15 +29,14 @@ from engine.review.impact import impact_of
 from engine.review.judge import Finding, judge
 from engine.review.key_access import KeyAccess
 from engine.review.plan_reader import read_plan
-from engine.review.report import KeyReport, Report, ReviewVerdict
+from engine.review.report import KeyReport, Report, ReviewVerdict, Settled
 from engine.review.resources import Moment
 from engine.review.rules import load_rules, require_rules
 from engine.review.scope import Scope
 from engine.review.values import printable
-from engine.review.waivers import apply_waivers
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator
 
     from engine.declaration import Declaration
     from engine.review.custom_rules import CustomRule
@@ -71,6 +70,36 @@ _EFFECTS = {
 }
 
 
+@dataclass(frozen=True, slots=True)
+class RuleSet:
+    """What a plan is judged by.
+
+    Attributes:
+        builtin: Keyturn's own rules; an empty set is an error.
+        custom: The customer's own, beside them.
+        waivers: Findings that somebody has answered for.
+    """
+
+    builtin: tuple[Rule, ...]
+    custom: tuple[CustomRule, ...] = ()
+    waivers: tuple[Waiver, ...] = ()
+
+    @property
+    def waivable(self) -> dict[str, bool]:
+        """Every rule, and whether it may be waived."""
+        own = {rule.identifier: rule.waivable for rule in self.builtin}
+        return own | {rule.identifier: rule.waivable for rule in self.custom}
+
+
+def builtin_rules() -> tuple[Rule, ...]:
+    """Keyturn's own rules, as `policies/` holds them.
+
+    Raises:
+        InputError: They are missing or unreadable.
+    """
+    return load_rules(COMPILED_RULES)
+
+
 def review_plan(
     name: str,
     data: bytes,
@@ -78,9 +107,7 @@ def review_plan(
     *,
     base: Declaration | None = None,
     proof: RotationProof | None = None,
-    rules: Sequence[Rule] | None = None,
-    custom_rules: Sequence[CustomRule] = (),
-    waivers: tuple[Waiver, ...] = (),
+    rules: RuleSet | None = None,
     now: datetime | None = None,
 ) -> Report:
     """Review a plan.
@@ -91,9 +118,7 @@ def review_plan(
         declaration: The declaration of the change.
         base: The target branch's declaration; None where it was not given, which the report then says.
         proof: What is proved of the tenant's rotation; None where nothing is.
-        rules: The rules to judge by; None for those in `policies/`.
-        custom_rules: The customer's own, beside them.
-        waivers: Findings that somebody has answered for.
+        rules: What to judge by; None for Keyturn's own rules and no waivers.
         now: For waivers, and for what expires where the plan does not say when it was made; None for the clock's.
 
     Returns:
@@ -106,9 +131,9 @@ def review_plan(
     declared = Declared(declaration, base, proof)
     if proof is not None and proof.tenant != declared.trusted.tenant:
         raise UntrustedError(f"the evidence is about the tenant {proof.tenant!r}, not {declared.trusted.tenant!r}")
-    judged_by = require_rules(rules) if rules is not None else load_rules(COMPILED_RULES)
+    judged_by = rules or RuleSet(builtin_rules())
     with _without_collection():
-        return _review(read_plan(name, data), declared, judged_by, custom_rules, waivers, now or datetime.now(UTC))
+        return _review(read_plan(name, data), declared, judged_by, now or datetime.now(UTC))
 
 
 @contextmanager
@@ -123,20 +148,22 @@ def _without_collection() -> Iterator[None]:
             gc.enable()
 
 
-def _review(
-    plan: Plan,
-    declared: Declared,
-    rules: Sequence[Rule],
-    custom_rules: Sequence[CustomRule],
-    waivers: tuple[Waiver, ...],
-    now: datetime,
-) -> Report:
+def _review(plan: Plan, declared: Declared, rules: RuleSet, now: datetime) -> Report:
     context = make_context(plan, declared, now)
     told = tuple(detect(context))
-    judgement = judge(told, rules)
-    custom, not_exercised = judge_by_custom_rules(plan, custom_rules) if custom_rules else ((), ())
-    found = sorted((*judgement.findings, *custom), key=Finding.order)
-    settled = apply_waivers(found, waivers, now.date())
+    judgement = judge(told, require_rules(rules.builtin))
+    found, not_exercised = judgement.findings, judgement.not_exercised
+    if rules.custom:
+        from engine.review.custom_rules import judge_by_custom_rules
+
+        custom, custom_not_exercised = judge_by_custom_rules(plan, rules.custom)
+        found = tuple(sorted((*found, *custom), key=Finding.order))
+        not_exercised = (*not_exercised, *custom_not_exercised)
+    settled = Settled(found, (), ())
+    if rules.waivers:
+        from engine.review.waivers import apply_waivers
+
+        settled = apply_waivers(found, rules.waivers, now.date())
     blocked = any(finding.blocks for finding in settled.findings)
     return Report(
         plan=printable(plan.name),
@@ -145,7 +172,7 @@ def _review(
         impact=impact_of((event for event in told if isinstance(event, Event)), declared.trusted.products),
         keys=tuple(_key(context, subject) for subject in context.subjects.values()),
         waived=settled.waived,
-        not_exercised=(*judgement.not_exercised, *not_exercised),
+        not_exercised=not_exercised,
         notes=(*_notes(context), *settled.notes),
         resource_count=plan.resource_count,
     )

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from engine.errors import InputError
 from engine.located_yaml import parse_yaml
-from engine.review.report import Waived
+from engine.review.report import Settled, Waived
 from engine.review.rule_files import POLICIES
 from engine.review.values import printable
 from engine.schema_check import check_schema
@@ -49,21 +49,6 @@ class Waiver:
     reason: str
     owner: str
     until: date
-
-
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """What waivers make of findings.
-
-    Attributes:
-        findings: Those that stand.
-        waived: Those that are waived, each with its waiver.
-        notes: Waivers that have expired or met nothing, one sentence each.
-    """
-
-    findings: tuple[Finding, ...]
-    waived: tuple[Waived, ...]
-    notes: tuple[str, ...]
 
 
 def read_waivers(name: str, data: bytes, waivable: Mapping[str, bool], today: date) -> tuple[Waiver, ...]:
@@ -119,11 +104,11 @@ def _check(document: LocatedDocument, waivable: Mapping[str, bool], today: date)
             yield document.mistake(
                 ("waivers", index, "until"),
                 f"{until} is too far ahead",
-                f"{latest} at the latest, as at_most_days says",
+                f"{latest} at the latest (at_most_days)",
             )
 
 
-def apply_waivers(findings: Iterable[Finding], waivers: tuple[Waiver, ...], today: date) -> Outcome:
+def apply_waivers(findings: Iterable[Finding], waivers: tuple[Waiver, ...], today: date) -> Settled:
     """Take the waived findings out.
 
     Args:
@@ -143,7 +128,7 @@ def apply_waivers(findings: Iterable[Finding], waivers: tuple[Waiver, ...], toda
             continue
         used.add(place)
         waived.append(Waived(finding, printable(waiver.owner), printable(waiver.reason, 500), waiver.until.isoformat()))
-    return Outcome(tuple(standing), tuple(waived), tuple(_notes(waivers, used, today)))
+    return Settled(tuple(standing), tuple(waived), tuple(_notes(waivers, used, today)))
 
 
 def _notes(waivers: tuple[Waiver, ...], used: set[tuple[str, str]], today: date) -> Iterator[str]:

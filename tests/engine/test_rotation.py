@@ -11,12 +11,12 @@ from hypothesis import strategies as st
 
 from engine.access.model import KeyState
 from engine.envelope.data_keys import PAYLOAD, KeyAccess, make_data_key, opened, wipe
-from engine.errors import KeyAccessError, KeyFailure, RefusedError
+from engine.errors import ConflictError, KeyAccessError, KeyFailure, RefusedError
 from engine.ledger.sqlite import SqliteLedger, create_sqlite_ledger
 from engine.lifecycle import Confirm, Enable, FinishRewrap, Register, Rotate
 from engine.rotation import Progress, Rewrap, RewrapReport
 from engine.transitions import carry_out
-from tests.builders import ACTOR, NOW, VENDOR, cloud_state, declaration, key_arn
+from tests.builders import ACTOR, NOW, VENDOR, cloud_state, declaration, key_arn, store_altered
 from tests.in_memory_kms import InMemoryKms
 from tests.tenant_keys import key_access, make_key
 
@@ -83,7 +83,7 @@ class Tenant:
 
     def enable(self) -> None:
         carry_out(self.ledger, Register(1, key_arn(1), activated=True), ACTOR, NOW)
-        carry_out(self.ledger, Enable(1, "Ada", "ab" * 32), ACTOR, NOW)
+        carry_out(self.ledger, Enable(1, key_arn(1), "Ada", "ab" * 32), ACTOR, NOW)
 
     def rotate(self, to: int) -> None:
         self.kms.add_key(key_arn(to))
@@ -187,7 +187,7 @@ def test_an_altered_data_key_is_set_aside_and_keeps_the_rotation_open_but_stops_
     bad = tenant.ledger.find_data_key("onedrive/user-2", PAYLOAD)
     assert bad is not None
     altered = replace(bad, ciphertext=bad.ciphertext[:-1] + bytes([bad.ciphertext[-1] ^ 1]))
-    assert tenant.ledger.replace_wrapping(bad, altered)
+    store_altered(tenant.ledger, altered)
     tenant.rotate(2)
     report = tenant.rewrap()
     assert report.moved == 4
@@ -201,7 +201,7 @@ def test_an_altered_data_key_is_set_aside_and_keeps_the_rotation_open_but_stops_
     assert tenant.ledger.head() == before
     stored = tenant.ledger.find_data_key("onedrive/user-2", PAYLOAD)
     assert stored is not None
-    assert tenant.ledger.replace_wrapping(stored, bad)
+    store_altered(tenant.ledger, bad)
     assert tenant.rewrap().set_aside == ()
     tenant.assert_every_data_key_opens()
 
@@ -211,7 +211,7 @@ def test_a_record_that_opens_to_another_workloads_key_is_set_aside(tenant: Tenan
     one, other = (tenant.ledger.find_data_key(f"onedrive/user-{number}", PAYLOAD) for number in (1, 2))
     assert one is not None
     assert other is not None
-    assert tenant.ledger.replace_wrapping(one, replace(one, ciphertext=other.ciphertext))
+    store_altered(tenant.ledger, replace(one, ciphertext=other.ciphertext))
     report = tenant.rewrap()
     assert [item.workload for item in report.set_aside] == ["onedrive/user-1"]
 
@@ -229,6 +229,72 @@ def test_a_key_that_is_revoked_in_the_middle_stops_the_run_and_sets_nothing_asid
     assert sum(row.set_aside for row in tenant.ledger.census().rows) == 0
     tenant.kms.set_state(key_arn(1), KeyState.ENABLED)
     assert tenant.rewrap().moved == 5
+
+
+def test_an_old_key_that_is_gone_does_not_keep_the_others_from_moving(tenant: Tenant) -> None:
+    tenant.enable()
+    tenant.rewrap()
+    tenant.confirm(1)
+    tenant.rotate(2)
+    tenant.kms.left = 2
+    with pytest.raises(KeyAccessError):
+        tenant.rewrap()
+    tenant.kms.left = None
+    tenant.kms.set_state(key_arn(1), KeyState.PENDING_DELETION)
+    tenant.rotate(3)
+    with pytest.raises(KeyAccessError) as caught:
+        tenant.rewrap()
+    assert caught.value.key_arn == str(key_arn(1))
+    census = tenant.ledger.census()
+    assert (census.under(1), census.under(2), census.under(3)) == (3, 0, 2)
+    tenant.kms.set_state(key_arn(1), KeyState.ENABLED)
+    assert tenant.rewrap().moved == 3
+
+
+def test_a_record_that_names_another_key_is_set_aside_without_a_call_and_counts_under_both(tenant: Tenant) -> None:
+    tenant.enable()
+    tenant.rewrap()
+    tenant.confirm(1)
+    tenant.rotate(2)
+    bad = tenant.ledger.find_data_key("onedrive/user-2", PAYLOAD)
+    assert bad is not None
+    store_altered(tenant.ledger, replace(bad, generation=2))
+    calls = tenant.kms.calls["ReEncrypt"]
+    report = tenant.rewrap()
+    assert tenant.kms.calls["ReEncrypt"] == calls + 2 * 4  # each with a source and a destination
+    (aside,) = report.set_aside
+    assert "names" in aside.reason
+    assert report.census.under(1, str(key_arn(1))) == 1
+    assert report.head.state.rotation is not None
+    assert report.head.state.rotation.rewrapped_at is None
+
+
+def test_a_worker_of_a_superseded_move_changes_nothing_more(tenant: Tenant) -> None:
+    tenant.enable()
+    tenant.rewrap()
+    tenant.confirm(1)
+    tenant.rotate(2)
+    job = Rewrap(tenant.ledger, TENANT, tenant.access, tenant.records, ACTOR, lambda: NOW, 1)
+
+    def supersede(step: Progress) -> None:
+        if step.done == 1:
+            tenant.rotate(3)
+            tenant.rewrap()
+            tenant.confirm(3)
+
+    with pytest.raises(ConflictError):
+        job.run(supersede)
+    assert tenant.ledger.census().under(3) == 5
+    assert tenant.ledger.head().state.rotation is None
+    tenant.assert_every_data_key_opens()
+
+
+def test_lost_credentials_stop_the_run_and_set_nothing_aside(tenant: Tenant) -> None:
+    tenant.enable()
+    tenant.kms.left, tenant.kms.failure = 2, KeyFailure.DENIED
+    with pytest.raises(KeyAccessError):
+        tenant.rewrap()
+    assert sum(row.set_aside for row in tenant.ledger.census().rows) == 0
 
 
 def test_a_rotation_that_cannot_finish_goes_on_to_a_third_generation(tenant: Tenant) -> None:
@@ -293,7 +359,7 @@ def test_on_real_keys_the_vendor_moves_data_keys_from_its_own_key_to_the_custome
     assert record.key_arn == customer.sandbox.service_key_arn
     ledger.add_data_key(record, ACTOR, NOW)
     carry_out(ledger, Register(1, first, activated=True), ACTOR, NOW)
-    carry_out(ledger, Enable(1, "Ada", "ab" * 32), ACTOR, NOW)
+    carry_out(ledger, Enable(1, first, "Ada", "ab" * 32), ACTOR, NOW)
     job = Rewrap(ledger, TENANT, access, Records(), ACTOR, lambda: NOW)
     assert job.run().moved == 1
     carry_out(ledger, Confirm(1, first, "Ada"), ACTOR, NOW)

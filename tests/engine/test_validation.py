@@ -172,7 +172,7 @@ def enabled_with(arn: KeyArn) -> TenantState:
     state = cloud_state()
     for command in (
         Register(1, arn, activated=True),
-        Enable(1, "Ada", "ab" * 32),
+        Enable(1, arn, "Ada", "ab" * 32),
         FinishRewrap(1, 0, 0, 0),
         Confirm(1, arn, "Ada"),
     ):

@@ -26,6 +26,10 @@ KINDS = {
     "key_policy": "aws_kms_key_policy",
     "key_store": "aws_kms_custom_key_store",
 }
+_EXAMPLE_KEYS = {
+    *("name", "outcome", "also", "plan", "plan_says"),
+    *("declaration", "base", "evidence", "certificate", "integrated", "proved_revoked"),
+}
 _OPTIONS = {
     "actions",
     "before",
@@ -45,8 +49,7 @@ _OPTIONS = {
 
 def review_example(example: Mapping[str, Any]) -> Report:
     """Review the plan of an example as it says."""
-    known = {"name", "outcome", "plan", "plan_says", "declaration", "base", "evidence", "certificate", "integrated"}
-    unknown = set(example) - known - {"proved_revoked"}
+    unknown = set(example) - _EXAMPLE_KEYS
     assert not unknown, f"an example has no {unknown}"
     data, declared = inputs_of(example)
     return review_plan("plan.json", data, declared.change, base=declared.base, proof=declared.proof)
@@ -55,11 +58,8 @@ def review_example(example: Mapping[str, Any]) -> Report:
 def events_of(example: Mapping[str, Any]) -> tuple[Event, ...]:
     """The events that the plan of an example makes."""
     data, declared = inputs_of(example)
-    return tuple(
-        told
-        for told in detect(make_context(read_plan("plan.json", data), declared, datetime(2030, 1, 1, tzinfo=UTC)))
-        if isinstance(told, Event)
-    )
+    context = make_context(read_plan("plan.json", data), declared, datetime(2030, 1, 1, tzinfo=UTC))
+    return tuple(told for told in detect(context) if isinstance(told, Event))
 
 
 def inputs_of(example: Mapping[str, Any]) -> tuple[bytes, Declared]:

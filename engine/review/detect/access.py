@@ -97,7 +97,6 @@ def _vendor(context: Context, subject: Subject) -> Told:
         {
             "change": change,
             "by": by,
-            "new": is_new(key),
             "revoked_before": context.declared.revoked_before,
             "proved_not_revoked": context.declared.proved_not_revoked,
         },

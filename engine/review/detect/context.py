@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from engine.review.generations import Generations
     from engine.review.key_access import KeyAccess
     from engine.review.plan import Plan
+    from engine.review.proof import GenerationProof
     from engine.review.scope import Scope
 
 
@@ -54,10 +55,17 @@ def key_facts(subject: Subject) -> dict[str, Fact]:
     """The particulars of every event about a key."""
     return {
         "role": subject.role.value,
-        "proof": "none" if subject.proof is None else subject.proof.standing.value,
-        "certificate": subject.proof is not None and subject.proof.certificate,
+        **proof_facts(subject.proof),
         "replica": is_replica(subject.key),
         "revocation": subject.revocation.value,
+    }
+
+
+def proof_facts(proof: GenerationProof | None) -> dict[str, Fact]:
+    """What is proved of a key, as particulars."""
+    return {
+        "retired": proof is not None and proof.standing.retired,
+        "released": proof is not None and proof.standing.released and proof.certificate,
     }
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from engine.declaration import DeclaredState
-from engine.review.detect.context import key_event, nobody
+from engine.review.detect.context import key_event, nobody, proof_facts
 from engine.review.events import Event, EventKind
 from engine.review.values import printable
 
@@ -108,20 +108,14 @@ def _states(context: Context, base: Declaration, change: Declaration) -> Iterato
         will = _STATES.index(generation.state)
         if will <= was:
             continue
+        proof = None if context.declared.proof is None else context.declared.proof.of_number(generation.number)
         subject = by_number.get(generation.number) or nobody(f"generation {generation.number}")
         yield key_event(
             subject,
             EventKind.DECLARED_STATE,
-            {"to": generation.state.value, "skips": will - was > 1, **_proof(context, generation.number)},
+            {"to": generation.state.value, "skips": will - was > 1, **proof_facts(proof)},
             address=_DECLARATION,
             before=_STATES[was].value,
             after=generation.state.value,
             number=str(generation.number),
         )
-
-
-def _proof(context: Context, number: int) -> dict[str, str | bool]:
-    proof = None if context.declared.proof is None else context.declared.proof.of_number(number)
-    if proof is None:
-        return {"proof": "none", "certificate": False}
-    return {"proof": proof.standing.value, "certificate": proof.certificate}

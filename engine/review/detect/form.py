@@ -123,10 +123,10 @@ def _window(context: Context, subject: Subject, planned: Attributes) -> Told:
     before = _days(subject.key.at(Moment.OBSERVED))
     after = _days(planned)
     change: Fact = "none"
-    if after is UNKNOWN or before is UNKNOWN:
-        change = OneOf.of("shortened", "lengthened", "none")
-    elif before is None or after is None:
+    if before is None or after is None:
         change = "new"
+    elif after is UNKNOWN or before is UNKNOWN:
+        change = OneOf.of("shortened", "lengthened", "none")
     elif after < before:
         change = "shortened"
     elif after > before:

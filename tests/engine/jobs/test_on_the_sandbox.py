@@ -65,7 +65,7 @@ def context(tmp_path: Path, customer: Account, vendor: Account, key: str) -> Job
     """A tenant enabled on a key of the sandbox, whose jobs use it as the vendor."""
     world = World(tmp_path)
     carry_out(world.ledger, Register(1, parse_key_arn(key), activated=True), ACTOR, NOW)
-    carry_out(world.ledger, Enable(1, "Anna Admin", "0" * 64), ACTOR, NOW)
+    carry_out(world.ledger, Enable(1, parse_key_arn(key), "Anna Admin", "0" * 64), ACTOR, NOW)
     world.write("exchange_online/anna/1.eml", "held")
     world.write("exchange_online/bob/1.eml", "not held")
     service_key = customer.sandbox.service_key_arn

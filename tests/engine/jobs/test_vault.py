@@ -18,6 +18,7 @@ from engine.jobs.events import NoEvents
 from engine.jobs.key_records import KeyRecord, decode_key_record, encode_key_record
 from engine.jobs.report import Outcome, ProblemKind
 from engine.jobs.vault import open_or_create_vault, open_vault, vault_is_empty
+from tests.builders import store_altered
 from tests.engine.jobs.world import MANUAL_BACKUP, only, succeeded, tree
 
 if TYPE_CHECKING:
@@ -242,7 +243,7 @@ def test_a_key_record_under_another_name_is_damaged(stored: World) -> None:
 
 def test_a_wrapping_exchanged_in_the_ledger_is_noticed_before_anything_is_read(stored: World) -> None:
     anna, bob = stored.record("onedrive/anna"), stored.record("onedrive/bob")
-    assert stored.ledger.replace_wrapping(anna, replace(anna, ciphertext=bob.ciphertext))
+    store_altered(stored.ledger, replace(anna, ciphertext=bob.ciphertext))
     assert isinstance(only(stored.restore("restored", "onedrive/anna")).error, KeyAccessError)
 
 

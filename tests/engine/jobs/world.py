@@ -91,7 +91,7 @@ class World:
         if self.ledger.head().state.mode is Mode.ENTERPRISE:
             return
         carry_out(self.ledger, Register(1, key_arn(1), activated=True), ACTOR, NOW)
-        carry_out(self.ledger, Enable(1, "Anna Admin", "0" * 64), ACTOR, NOW)
+        carry_out(self.ledger, Enable(1, key_arn(1), "Anna Admin", "0" * 64), ACTOR, NOW)
 
     def start_rotation(self) -> None:
         carry_out(self.ledger, Rotate(2, key_arn(2)), ACTOR, NOW)
@@ -100,8 +100,8 @@ class World:
         """Move one data key to generation 2, as a rotation does."""
         arn = str(key_arn(2))
         wrapped = self.kms.rewrap(record.key_arn, arn, record.ciphertext, record.encryption_context("northwind"))
-        moved = replace(record, generation=2, key_arn=arn, ciphertext=wrapped.ciphertext)
-        assert self.ledger.replace_wrapping(record, moved)
+        moved = replace(record, generation=2, key_arn=arn, ciphertext=wrapped.ciphertext, epoch=2)
+        assert self.ledger.replace_wrapping(record, moved, epoch=2)
         return moved
 
     def revoke(self, generation: int = 1) -> None:

@@ -58,7 +58,7 @@ def data_key(number: int, generation: int = 0, custody: Custody = Custody.CUSTOM
 
 def enable(ledger: Ledger) -> None:
     carry_out(ledger, Register(1, key_arn(1), activated=True), ACTOR, NOW)
-    carry_out(ledger, Enable(1, "Ada", "ab" * 32), ACTOR, NOW)
+    carry_out(ledger, Enable(1, key_arn(1), "Ada", "ab" * 32), ACTOR, NOW)
 
 
 def everything(ledger: Ledger) -> tuple[object, ...]:
@@ -127,31 +127,46 @@ def test_legal_hold_copies_stand_under_the_services_key_and_are_never_counted(le
     enable(ledger)
     ledger.add_data_key(data_key(1, custody=Custody.SERVICE), ACTOR, NOW)
     assert ledger.census().total == 0
-    assert ledger.data_keys_to_move(1, None, 10) == ()
+    assert ledger.data_keys_to_move(1, str(key_arn(1)), None, 10) == ()
     assert ledger.find_data_key("exchange_online/user-1", "legal_hold") is not None
 
 
 def test_a_rewrap_takes_the_place_of_exactly_what_it_was_made_from(ledger: Ledger) -> None:
     old = data_key(1)
     ledger.add_data_key(old, ACTOR, NOW)
+    enable(ledger)
     new = replace(old, generation=1, key_arn=str(key_arn(1)), ciphertext=b"new", epoch=1)
-    assert ledger.replace_wrapping(old, new)
+    assert ledger.replace_wrapping(old, new, epoch=1)
     assert ledger.data_key(old.data_key_id) == new
-    assert not ledger.replace_wrapping(old, replace(new, ciphertext=b"late"))
+    assert not ledger.replace_wrapping(old, replace(new, ciphertext=b"late"), epoch=1)
     assert ledger.data_key(old.data_key_id) == new
+
+
+@pytest.mark.requirement("EKM-33")
+@pytest.mark.parametrize("epoch", [0, 2])
+def test_a_rewrap_of_another_move_than_the_one_in_flight_is_not_taken_in(ledger: Ledger, epoch: int) -> None:
+    old = data_key(1)
+    ledger.add_data_key(old, ACTOR, NOW)
+    enable(ledger)
+    with pytest.raises(ConflictError):
+        ledger.replace_wrapping(old, replace(old, generation=1, ciphertext=b"new"), epoch=epoch)
+    assert ledger.data_key(old.data_key_id) == old
 
 
 def test_the_census_counts_by_key_what_is_unproved_and_set_aside(ledger: Ledger) -> None:
     for number in (1, 2, 3):
         ledger.add_data_key(data_key(number), ACTOR, NOW)
+    enable(ledger)
     first = data_key(1)
     moved = replace(first, generation=1, key_arn=str(key_arn(1)), verified=False)
-    assert ledger.replace_wrapping(first, moved)
-    assert ledger.replace_wrapping(data_key(2), replace(data_key(2), set_aside="tampered"))
+    assert ledger.replace_wrapping(first, moved, epoch=1)
+    assert ledger.replace_wrapping(data_key(2), replace(data_key(2), set_aside="tampered"), epoch=1)
     rows = {row.generation: row for row in ledger.census().rows}
     assert (rows[0].data_keys, rows[0].unverified, rows[0].set_aside) == (2, 0, 1)
     assert (rows[1].data_keys, rows[1].unverified, rows[1].set_aside) == (1, 1, 0)
-    assert [k.data_key_id for k in ledger.data_keys_to_move(1, None, 10)] == [f"{n:032x}" for n in (1, 2, 3)]
+    assert ledger.census().settled(1, str(key_arn(1))) == 0
+    to_move = ledger.data_keys_to_move(1, str(key_arn(1)), None, 10)
+    assert [k.data_key_id for k in to_move] == [f"{n:032x}" for n in (1, 2, 3)]
 
 
 def test_data_keys_to_move_come_in_pages_without_repeats(ledger: Ledger) -> None:
@@ -159,7 +174,7 @@ def test_data_keys_to_move_come_in_pages_without_repeats(ledger: Ledger) -> None
         ledger.add_data_key(data_key(number), ACTOR, NOW)
     seen: list[str] = []
     after = None
-    while page := ledger.data_keys_to_move(1, after, 3):
+    while page := ledger.data_keys_to_move(1, str(key_arn(1)), after, 3):
         assert len(page) <= 3
         seen.extend(record.data_key_id for record in page)
         after = page[-1].data_key_id

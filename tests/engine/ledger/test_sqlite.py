@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import signal
 import sqlite3
 import stat
-from typing import TYPE_CHECKING
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 
@@ -16,8 +19,7 @@ from engine.lifecycle import Register
 from engine.transitions import carry_out
 from tests.builders import ACTOR, DECLARATION, NOW, cloud_state, declaration, declared_generations, key_arn
 
-if TYPE_CHECKING:
-    from pathlib import Path
+ROOT = Path(__file__).resolve().parents[3]
 
 
 def make(path: Path) -> None:
@@ -66,11 +68,58 @@ def test_a_ledger_of_a_newer_version_is_refused_with_what_to_do(tmp_path: Path) 
     assert "schema version 99" in caught.value.message
 
 
-def test_a_file_that_a_crash_left_empty_is_used_again(tmp_path: Path) -> None:
+def test_a_maker_that_is_killed_leaves_nothing_in_the_ledgers_place(tmp_path: Path) -> None:
     path = tmp_path / "ledger.db"
-    path.touch()
+    program = (
+        "import os, signal, sys\n"
+        "from pathlib import Path\n"
+        "from engine.ledger import sqlite\n"
+        "from tests.builders import ACTOR, NOW, cloud_state\n"
+        "build = sqlite._build\n"
+        "def killed(*arguments):\n"
+        "    build(*arguments)\n"
+        "    os.kill(os.getpid(), signal.SIGKILL)\n"
+        "sqlite._build = killed\n"
+        "sqlite.create_sqlite_ledger(Path(sys.argv[1]), cloud_state(), ACTOR, NOW)\n"
+    )
+    result = subprocess.run([sys.executable, "-c", program, str(path)], check=False, cwd=ROOT)
+    assert result.returncode == -signal.SIGKILL
+    assert not path.exists()
     make(path)
     open_sqlite_ledger(path).close()
+
+
+def test_many_makers_at_once_end_with_one_whole_ledger(tmp_path: Path) -> None:
+    program = (
+        "import sys\n"
+        "from pathlib import Path\n"
+        "from engine.ledger.opening import open_or_create_ledger\n"
+        "from tests.builders import ACTOR, NOW, declaration\n"
+        "folder = Path(sys.argv[1])\n"
+        "open_or_create_ledger(declaration(), folder, ACTOR, NOW, vault_is_empty=True).close()\n"
+    )
+    for round_number in range(3):
+        folder = tmp_path / str(round_number)
+        arguments = [sys.executable, "-c", program, str(folder)]
+        makers = [subprocess.Popen(arguments, cwd=ROOT, stderr=subprocess.PIPE, text=True) for _ in range(4)]
+        for maker in makers:
+            _, err = maker.communicate(timeout=60)
+            assert maker.returncode == 0, err
+        assert [path.name for path in (folder / ".keyturn").iterdir() if path.suffix == ".new"] == []
+
+
+def test_a_head_that_was_altered_is_found(tmp_path: Path) -> None:
+    path = tmp_path / "ledger.db"
+    make(path)
+    connection = sqlite3.connect(path)
+    (state,) = connection.execute("SELECT state FROM head").fetchone()
+    connection.execute("UPDATE head SET state = ?", (state.replace(b'"revoked":false', b'"revoked":true'),))
+    connection.commit()
+    connection.close()
+    ledger = open_sqlite_ledger(path)
+    with pytest.raises(DamagedError):
+        ledger.head()
+    ledger.close()
 
 
 def test_a_ledger_that_another_process_keeps_locked_is_said_to_be_locked(
@@ -100,11 +149,8 @@ def test_a_flipped_byte_in_a_stored_entry_is_found(tmp_path: Path) -> None:
     connection.commit()
     connection.close()
     ledger = open_sqlite_ledger(path)
-    head = ledger.head()
-    from engine.ledger.journal import verify_chain
-
     with pytest.raises(DamagedError):
-        verify_chain(ledger.journal(), head.journal_length, head.journal_hash)
+        ledger.head()
     ledger.close()
 
 

@@ -20,6 +20,7 @@ from engine.lifecycle import (
     LastUseKnowledge,
     MarkDeleted,
     Mode,
+    Override,
     Refusal,
     Register,
     Reinstate,
@@ -37,14 +38,19 @@ _numbers = st.integers(0, 4)
 _arns = st.builds(key_arn, st.integers(1, 5))
 _counts = st.integers(0, 1)
 _states = st.sampled_from(list(KeyState))
-_last_uses = st.builds(LastUse, st.sampled_from(list(LastUseKnowledge)))
+_last_uses = st.builds(
+    LastUse,
+    st.sampled_from(list(LastUseKnowledge)),
+    st.none() | st.integers(0, 30).map(lambda days: NOW + timedelta(days)),
+)
+_overrides = st.none() | st.builds(Override, st.sampled_from(["", "Ada"]), st.sampled_from(["", "because"]))
 _commands: st.SearchStrategy[Command] = st.one_of(
     st.builds(Register, _numbers, _arns, st.booleans()),
-    st.builds(Enable, _numbers, st.sampled_from(["", "Ada"]), st.sampled_from(["", "ab"])),
+    st.builds(Enable, _numbers, _arns, st.sampled_from(["", "Ada"]), st.sampled_from(["", "ab"])),
     st.builds(Rotate, _numbers, _arns),
     st.builds(FinishRewrap, _numbers, _counts, _counts, _counts),
     st.builds(Confirm, _numbers, _arns, st.sampled_from(["", "Ada"])),
-    st.builds(Retire, _numbers, _counts, _last_uses, st.integers(0, 2)),
+    st.builds(Retire, _numbers, _counts, _last_uses, st.integers(0, 2), _overrides),
     st.builds(Release, _numbers, _states, st.none() | _counts, st.integers(0, 2)),
     st.builds(MarkDeleted, _numbers, st.none() | _states),
     st.builds(Revoke, st.just("Ada")),
@@ -72,6 +78,15 @@ class LifecycleMachine(RuleBasedStateMachine):
             return
         self.state = answer.state
         self._only_forward(before, answer.state)
+        if isinstance(command, Retire):
+            current = before.current
+            assert current is not None
+            assert current.integrated_at is not None
+            assert (
+                command.last_use.at is None
+                or command.last_use.at < current.integrated_at
+                or (command.last_use.knowledge is not LastUseKnowledge.USED)
+            )
 
     def _only_forward(self, before: TenantState, after: TenantState) -> None:
         assert not (before.mode is Mode.ENTERPRISE and after.mode is Mode.CLOUD)

@@ -35,7 +35,7 @@ from tests.builders import NOW, cloud_state, key_arn
 TERMS = "ab" * 32
 NEVER_USED = LastUse(LastUseKnowledge.NEVER_USED)
 REGISTER = Register(1, key_arn(1), activated=True)
-ENABLE = Enable(1, "Ada", TERMS)
+ENABLE = Enable(1, key_arn(1), "Ada", TERMS)
 MOVED_1 = FinishRewrap(epoch=1, remaining=0, unverified=0, set_aside=0)
 CONFIRM_1 = Confirm(1, key_arn(1), "Ada")
 ROTATE_2 = Rotate(2, key_arn(2))
@@ -44,6 +44,8 @@ CONFIRM_2 = Confirm(2, key_arn(2), "Ada")
 RETIRE_1 = Retire(1, data_keys=0, last_use=NEVER_USED, retention_days=0)
 RELEASE_1 = Release(1, KeyState.DISABLED, failed_attempts=0, soak_days=0)
 DELETED_1 = MarkDeleted(1, KeyState.PENDING_DELETION)
+
+SIGNED = Override("Ada", "looked in CloudTrail")
 
 ENABLED = (REGISTER, ENABLE, MOVED_1, CONFIRM_1)
 ROTATED = (*ENABLED, ROTATE_2, MOVED_2, CONFIRM_2)
@@ -105,7 +107,7 @@ def test_a_key_is_not_enabled_before_it_is_registered() -> None:
 @pytest.mark.requirement("EKM-26")
 @pytest.mark.parametrize(("by", "terms"), [("", TERMS), ("   ", TERMS), ("Ada", "")])
 def test_enabling_asks_who_agrees_to_which_terms(by: str, terms: str) -> None:
-    refusal(after(REGISTER), Enable(1, by, terms), "agreement", "EKM-26")
+    refusal(after(REGISTER), Enable(1, key_arn(1), by, terms), "agreement", "EKM-26")
 
 
 @pytest.mark.requirement("EKM-26")
@@ -113,6 +115,17 @@ def test_who_agreed_when_and_to_what_is_recorded() -> None:
     agreement = after(REGISTER, ENABLE).agreement
     assert agreement is not None
     assert (agreement.by, agreement.at, agreement.terms_sha256) == ("Ada", NOW, TERMS)
+
+
+@pytest.mark.requirement("EKM-25")
+def test_a_key_that_was_replaced_meanwhile_is_not_enabled_in_the_place_of_the_one_that_was_shown() -> None:
+    state = after(REGISTER, Register(1, key_arn(7), activated=True))
+    answer = refusal(state, ENABLE, "order", "EKM-25")
+    assert "somebody else replaced it" in answer.message
+
+
+def test_a_tenants_line_begins_with_generation_1() -> None:
+    refusal(cloud_state(), Register(2, key_arn(2), activated=True), "order", "EKM-25")
 
 
 def test_a_registered_key_may_be_replaced_before_the_terms_are_agreed() -> None:
@@ -126,7 +139,7 @@ def test_a_registered_key_may_be_replaced_before_the_terms_are_agreed() -> None:
     ("command", "rule"),
     [
         (Register(2, key_arn(3), activated=True), "one-way"),
-        (Enable(1, "Ada", TERMS), "one-way"),
+        (Enable(1, key_arn(1), "Ada", TERMS), "one-way"),
         (Rotate(1, key_arn(3)), "one-way"),
         (Rotate(2, key_arn(3)), "one-way"),
         (Rotate(3, key_arn(1)), "no-reuse"),
@@ -141,7 +154,7 @@ def test_no_way_leads_back(command: Command, rule: str) -> None:
 def test_a_replica_of_a_used_multi_region_key_is_a_used_key() -> None:
     family = "mrk-" + "0" * 32
     first = replace(key_arn(1), key_id=family)
-    state = after(Register(1, first, activated=True), ENABLE, MOVED_1, Confirm(1, first, "Ada"))
+    state = after(Register(1, first, activated=True), Enable(1, first, "Ada", TERMS), MOVED_1, Confirm(1, first, "Ada"))
     refusal(state, Rotate(2, replace(first, region="eu-west-1")), "no-reuse", "EKM-11")
 
 
@@ -216,6 +229,11 @@ def test_the_end_of_a_superseded_move_does_not_finish_the_newer_one() -> None:
         (ROTATED, replace(RETIRE_1, last_use=LastUse(LastUseKnowledge.UNKNOWN)), "does not tell"),
         (ROTATED, replace(RETIRE_1, last_use=LastUse(LastUseKnowledge.USED, NOW)), "after the newer one"),
         (ROTATED, replace(RETIRE_1, last_use=LastUse(LastUseKnowledge.USED)), "unknown time"),
+        (
+            ROTATED,
+            replace(RETIRE_1, last_use=LastUse(LastUseKnowledge.USED, NOW), override=SIGNED),
+            "after the newer one",
+        ),
         (ROTATED, replace(RETIRE_1, number=9), "does not know"),
         ((*ROTATED, RETIRE_1), RETIRE_1, "it is retired"),
     ],

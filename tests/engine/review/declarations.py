@@ -19,7 +19,7 @@ def declaration(generations: int = 1, **changes: Any) -> Declaration:
 
     Args:
         generations: How many there are; each may be changed by `generation_N={...}`.
-        changes: Top-level values that differ, and `vendor_account` and `activated` for those under `druva`.
+        changes: Top-level values that differ; `vendor_account`, `activated`, `account` and `region` stand further down.
     """
     entries = [{"number": number, **changes.pop(f"generation_{number}", {})} for number in range(1, generations + 1)]
     document = {
@@ -30,7 +30,7 @@ def declaration(generations: int = 1, **changes: Any) -> Declaration:
             "activated": changes.pop("activated", True),
         },
         "products": ["microsoft365", "google_workspace", "entra_id"],
-        "aws": {"account_id": changes.pop("account", CUSTOMER), "region": "us-east-1"},
+        "aws": {"account_id": changes.pop("account", CUSTOMER), "region": changes.pop("region", "us-east-1")},
         "key_administrators": [f"arn:aws:iam::{CUSTOMER}:role/KeyAdmin"],
         "allow_key_deletion": True,
         "break_glass": [],

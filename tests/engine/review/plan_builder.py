@@ -66,10 +66,30 @@ POLICIES = {
         OWNER, FOR_VENDOR, statement({"AWS": root(VENDOR)}, ["kms:ScheduleKeyDeletion", "kms:PutKeyPolicy"])
     ),
     "anybody": document(OWNER, FOR_VENDOR, statement("*", USE)),
+    "anybody and another account": document(
+        OWNER, FOR_VENDOR, statement("*", USE), statement({"AWS": root(OTHER)}, "kms:DescribeKey")
+    ),
     "anybody in an organisation": document(
         OWNER,
         FOR_VENDOR,
         statement({"AWS": "*"}, USE, Condition={"StringEquals": {"aws:PrincipalOrgID": "o-1234567890"}}),
+    ),
+    "anybody in an organisation and another account": document(
+        OWNER,
+        FOR_VENDOR,
+        statement({"AWS": "*"}, USE, Condition={"StringEquals": {"aws:PrincipalOrgID": "o-1234567890"}}),
+        statement({"AWS": root(OTHER)}, "kms:DescribeKey"),
+    ),
+    "anybody but one in an organisation": document(
+        OWNER,
+        FOR_VENDOR,
+        {
+            "Effect": "Allow",
+            "NotPrincipal": {"AWS": root(OTHER)},
+            "Action": USE,
+            "Resource": "*",
+            "Condition": {"StringEquals": {"aws:PrincipalOrgID": "o-1234567890"}},
+        },
     ),
     "anybody but one": document(
         OWNER,

@@ -121,3 +121,12 @@ def test_what_cannot_be_read_tells_nothing(blocks: Any, markers: Any) -> None:
 def test_other_documents_that_come_in_tell_nothing(name: str) -> None:
     document = Attributes({"statement": [_block([root(VENDOR)], USE)], name: ["{}"]}, {"statement": [{}]})
     assert read_document(document) is NOTHING_KNOWN
+
+
+def test_an_unknown_principal_of_the_configurations_own_is_the_owners() -> None:
+    unknown = {"statement": [{"principals": [{"identifiers": [True]}]}]}
+    document = Attributes({"statement": [_block([None], ["kms:PutKeyPolicy"])]}, unknown)
+    reading = read_document(document, {(0, 0): ROLE})
+    assert reading.certain
+    assert _statements(reading.least)[0]["Principal"] == {"AWS": [ROLE]}
+    assert not read_document(document, {(0, 1): ROLE}).certain

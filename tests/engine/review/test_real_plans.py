@@ -10,7 +10,8 @@ import pytest
 
 from engine.arn import parse_key_arn
 from engine.errors import InputError
-from engine.review import ReviewVerdict, RotationProof, render_json, render_text, review_plan
+from engine.review import ReviewVerdict, RotationProof, render_text, review_plan
+from engine.review.formats import ReportFormat, render
 from tests.engine.review.declarations import declaration, proof
 from tests.engine.review.make_plans import SCENARIOS
 
@@ -148,7 +149,8 @@ def test_no_report_shows_a_sensitive_value(name: str) -> None:
                     marks[attribute] = True
             change["change"][f"{side}_sensitive"] = marks
     report = review_plan(name, json.dumps(data).encode(), declaration(2))
-    for text in (render_text(report), render_text(report, colour=True), render_json(report)):
+    for form in ReportFormat:
+        text = render(report, form, colour=True)
         assert canary not in text
         assert "Y2FuYXJ5" not in text
 

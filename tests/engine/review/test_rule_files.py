@@ -45,7 +45,7 @@ def test_a_good_file_is_read(tmp_path: Path) -> None:
         ("event: key_state", "event: key_stats", "event"),
         ("change: disabled", "change: switched_off", "never 'switched_off'"),
         ("by: plan", "buy: plan", "no particular of key_state"),
-        ("proof: [retired", "proof: [tired", "never 'tired'"),
+        ("{retired: true}", "{retired: perhaps}", "never 'perhaps'"),
         ("{key}: its KMS", "{kee}: its KMS", "no word 'kee'"),
         ("{key}: its KMS", "{key: its KMS", "braces"),
         ("when: {change: disabled,", "when: {role: {less_than: 3}, change: disabled,", "no number"),

@@ -1,0 +1,176 @@
+"""The forms for pipelines: Markdown, SARIF, JUnit, GitHub annotations, GitLab code quality."""
+
+from __future__ import annotations
+
+import json
+import re
+from datetime import date
+from xml.etree import ElementTree as ET
+
+import pytest
+
+from engine.review import Report, RuleSet, builtin_rules, review_plan
+from engine.review.formats import ReportFormat, render
+from engine.review.markdown_report import MARKER, MAX_CHARACTERS, code, escape
+from engine.review.waivers import Waiver
+from tests.engine.review.declarations import declaration
+from tests.engine.review.plan_builder import PlanBuilder
+from tests.policies.example_plans import review_example
+from tests.policies.test_rules import RULES
+
+KEY, GRANT, ALIAS = "aws_kms_key", "aws_kms_grant", "aws_kms_alias"
+
+
+def _mixed() -> Report:
+    """One finding that blocks, one that informs, one that is waived."""
+    plan = PlanBuilder().add(KEY, 1, ("update",), after={"is_enabled": False})
+    plan.add(GRANT, 1, ("delete",)).add(ALIAS, 1, ("delete",))
+    waiver = Waiver("alias-removed", "aws_kms_alias.current", "replaced by hand", "Ada", date(2999, 1, 1))
+    rules = RuleSet(builtin_rules(), waivers=(waiver,))
+    return review_plan("plans/plan 1.json", plan.data(), declaration(), rules=rules)
+
+
+def _many(count: int) -> Report:
+    plan = PlanBuilder()
+    for number in range(count):
+        plan.add(KEY, 1, ("delete",), name=f"a_rather_long_name_for_a_key_{number}")
+    return review_plan("plan.json", plan.data(), declaration())
+
+
+def _passing() -> Report:
+    return review_plan("plan.json", PlanBuilder().add(KEY, 1).data(), declaration())
+
+
+@pytest.mark.parametrize("form", list(ReportFormat))
+@pytest.mark.parametrize("identifier", RULES)
+def test_every_form_shows_every_example(form: ReportFormat, identifier: str) -> None:
+    for example in RULES[identifier]["examples"]:
+        text = render(review_example(example), form)
+        assert text == "" or text.endswith("\n")
+        assert "CANARY" not in text
+
+
+def test_markdown_begins_with_its_marker_and_says_what_matters_first() -> None:
+    text = render(_mixed(), ReportFormat.MARKDOWN)
+    assert text.startswith(f"{MARKER}\n## Keyturn: blocked\n")
+    order = [text.index(part) for part in ("### Why", "### What would stop working", "### Also noted", "### Waived")]
+    assert order == sorted(order)
+    assert "`aws_kms_key.generation_1`" in text
+    assert "until 2999-01-01 by Ada: replaced by hand" in text
+
+
+def test_markdown_of_a_harmless_plan_is_short() -> None:
+    text = render(_passing(), ReportFormat.MARKDOWN)
+    assert text == f"{MARKER}\n## Keyturn: pass\n\n`plan.json`: one key in scope, unharmed.\n"
+
+
+def test_markdown_stays_under_the_limit_on_any_plan() -> None:
+    text = render(_many(3000), ReportFormat.MARKDOWN)
+    assert len(text) < MAX_CHARACTERS
+    shown = text.count("**critical**")
+    found = re.search(r"- and (\d+) more", text)
+    assert found is not None
+    assert shown + int(found[1]) == 3000
+
+
+def test_nothing_from_a_plan_brings_markup_or_mentions_anybody() -> None:
+    plan = PlanBuilder().add(KEY, 1).plan()
+    alias = PlanBuilder().add(ALIAS, 1, ("delete",), before={"name": "alias/<img src=x>@team[x](y)"}).plan()
+    plan["resource_changes"] += alias["resource_changes"]
+    plan["resource_changes"][1]["address"] = 'aws_kms_alias.a["``</code>@team"]'
+    text = render(review_plan("p", json.dumps(plan).encode(), declaration()), ReportFormat.MARKDOWN)
+    assert "<img" not in text
+    assert "alias/&lt;img src=x&gt;&#64;team\\[x\\](y)" in text
+    assert '```aws_kms_alias.a["``</code>@team"]```' in text
+
+
+@pytest.mark.parametrize(
+    ("text", "span"),
+    [("a", "`a`"), ("a`b", "``a`b``"), ("`a", "`` `a ``"), ("a```", "```` a``` ````"), (" ", "`   `")],
+)
+def test_a_code_span_is_closed_by_nothing_in_it(text: str, span: str) -> None:
+    assert code(text) == span
+
+
+def test_escaped_text_has_no_markup() -> None:
+    assert escape("**a** `b` <c> @d #1 | _e_") == "\\*\\*a\\*\\* \\`b\\` &lt;c&gt; &#64;d \\#1 \\| \\_e\\_"
+
+
+def test_sarif_has_what_code_scanning_needs() -> None:
+    document = json.loads(render(_mixed(), ReportFormat.SARIF))
+    assert document["version"] == "2.1.0"
+    (run,) = document["runs"]
+    rules = run["tool"]["driver"]["rules"]
+    by_rule = {result["ruleId"]: result for result in run["results"]}
+    assert set(by_rule) == {"generation-disabled", "grant-removed", "alias-removed"}
+    for result in run["results"]:
+        assert rules[result["ruleIndex"]]["id"] == result["ruleId"]
+        (location,) = result["locations"]
+        assert location["physicalLocation"] == {
+            "artifactLocation": {"uri": "plans/plan%201.json"},
+            "region": {"startLine": 1},
+        }
+        assert re.fullmatch(r"[0-9a-f]{64}", result["partialFingerprints"]["keyturnFinding/v1"])
+    assert by_rule["generation-disabled"]["level"] == "error"
+    assert by_rule["grant-removed"]["level"] == "warning"
+    assert by_rule["alias-removed"]["suppressions"] == [
+        {"kind": "external", "justification": "replaced by hand (Ada, until 2999-01-01)"}
+    ]
+    assert rules[by_rule["generation-disabled"]["ruleIndex"]]["properties"]["security-severity"] == "9.5"
+
+
+def test_a_finding_has_the_same_fingerprint_in_the_next_run() -> None:
+    first, second = (json.loads(render(_mixed(), ReportFormat.SARIF))["runs"][0]["results"] for _ in range(2))
+    assert [r["partialFingerprints"] for r in first] == [r["partialFingerprints"] for r in second]
+
+
+def test_junit_counts_failures_and_what_was_skipped() -> None:
+    root = ET.fromstring(render(_mixed(), ReportFormat.JUNIT))  # noqa: S314 - our own output
+    suite = root.find("testsuite")
+    assert suite is not None
+    assert suite.get("failures") == "1"
+    failed = [case for case in suite if case.find("failure") is not None]
+    assert [case.get("classname") for case in failed] == ["keyturn.generation-disabled"]
+    waived = next(case for case in suite if case.get("classname") == "keyturn.alias-removed")
+    skipped = waived.find("skipped")
+    assert skipped is not None
+    assert skipped.get("message") == "waived until 2999-01-01 by Ada: replaced by hand"
+    assert suite.get("tests") == str(len(suite))
+
+
+def test_junit_of_a_harmless_plan_has_a_case_that_passes() -> None:
+    root = ET.fromstring(render(_passing(), ReportFormat.JUNIT))  # noqa: S314
+    cases = [case for case in root.iter("testcase") if len(case) == 0]
+    assert [case.get("classname") for case in cases] == ["keyturn.review"]
+
+
+def test_github_annotations_are_one_line_each() -> None:
+    lines = render(_mixed(), ReportFormat.GITHUB).splitlines()
+    assert [line.split(" ")[0] for line in lines] == ["::error", "::warning"]
+    assert "title=A generation's key is disabled (generation-disabled)::" in lines[0]
+    assert "%0AInstead: " in lines[0]
+
+
+def test_github_annotations_cannot_be_broken_out_of() -> None:
+    plan = PlanBuilder().add(KEY, 1, ("delete",)).plan()
+    plan["resource_changes"][0]["address"] = "aws_kms_key.generation_1%\n::stop-commands::x"
+    text = render(review_plan("a,b:c\n::x", json.dumps(plan).encode(), declaration()), ReportFormat.GITHUB)
+    assert len(text.splitlines()) == 1
+    assert "file=a%2Cb%3Ac" in text
+    assert "generation_1%25" in text
+
+
+def test_gitlab_entries_have_what_code_quality_needs() -> None:
+    entries = json.loads(render(_mixed(), ReportFormat.GITLAB))
+    assert [(entry["check_name"], entry["severity"]) for entry in entries] == [
+        ("generation-disabled", "blocker"),
+        ("grant-removed", "minor"),
+    ]
+    for entry in entries:
+        assert set(entry) == {"description", "check_name", "fingerprint", "severity", "location"}
+        assert entry["location"] == {"path": "plans/plan 1.json", "lines": {"begin": 1}}
+
+
+def test_a_harmless_plan_has_no_annotation_and_no_entry() -> None:
+    assert render(_passing(), ReportFormat.GITHUB) == ""
+    assert json.loads(render(_passing(), ReportFormat.GITLAB)) == []
