@@ -2,16 +2,30 @@
 
 from __future__ import annotations
 
-import subprocess
-from pathlib import Path
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import click
 
 from cli.display import print_json
 from cli.options import declaration_option, json_option
-from engine.declaration import Declaration, parse_declaration, read_declaration, typed_declaration
-from engine.errors import ExitCode, InputError, KeyturnError
+from engine.declaration import Declaration, read_declaration, typed_declaration
+from engine.errors import ExitCode, InputError, Mistake
 from engine.located_yaml import LocatedDocument, read_file
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from cli.earlier import EarlierDeclaration
+
+
+@dataclass(frozen=True, slots=True)
+class _Checked:
+    """A declaration that has no mistake of its own."""
+
+    path: Path
+    document: LocatedDocument
+    declaration: Declaration
 
 
 @click.command("check")
@@ -26,35 +40,55 @@ def command(declaration_path: Path, against: str | None, as_json: bool) -> int:
     """Check the declaration, and report every mistake at once with its place.
 
     With --against it is also held against an earlier one: generations are append-only, their keys stay what
-    they are, and `current` never goes down.
+    they are, and `current` never goes down. A folder of declarations is checked as a whole.
     """
-    paths = _files(declaration_path)
     try:
-        declarations = [_check(path, against) for path in paths]
-        _no_tenant_twice(paths, declarations)
+        checked = _check_all(declaration_path)
+        if against is not None:
+            _hold_against(declaration_path, checked, against)
     except InputError as error:
         if not as_json:
             raise
-        print_json({"valid": False, "mistakes": _mistakes(error)})
+        mistakes = error.mistakes or (Mistake(str(declaration_path), None, None, error.message),)
+        print_json({"valid": False, "mistakes": [_document(mistake) for mistake in mistakes]})
         return ExitCode.INPUT
     if as_json:
-        print_json(
-            {
-                "valid": True,
-                "tenants": [
-                    {"tenant": d.tenant, "generations": [g.number for g in d.generations], "current": d.current}
-                    for d in declarations
-                ],
-            }
-        )
+        print_json({"valid": True, "tenants": [_tenant(one.declaration) for one in checked]})
         return ExitCode.DONE
-    for path, declaration in zip(paths, declarations, strict=True):
-        count = len(declaration.generations)
+    for one in checked:
+        count = len(one.declaration.generations)
         click.echo(
-            f"{path}: valid; tenant {declaration.tenant}, {count} generation{'s' if count > 1 else ''},"
-            f" current {declaration.current}"
+            f"{one.path}: valid; tenant {one.declaration.tenant}, {count} generation{'s' if count > 1 else ''},"
+            f" current {one.declaration.current}"
         )
     return ExitCode.DONE
+
+
+def _check_all(path: Path) -> list[_Checked]:
+    """Check a declaration, or every one of a folder; the mistakes of all of them in one error."""
+    checked: list[_Checked] = []
+    errors: list[InputError] = []
+    for file in _files(path):
+        try:
+            document = read_declaration(str(file), read_file(file, what="the declaration"))
+        except InputError as error:
+            errors.append(error)
+        else:
+            checked.append(_Checked(file, document, typed_declaration(document)))
+    seen: dict[str, Path] = {}
+    for one in checked:
+        if one.declaration.tenant in seen:
+            first = seen[one.declaration.tenant]
+            mistake = one.document.mistake(("tenant",), f"{first} declares tenant {one.declaration.tenant!r} too")
+            errors.append(InputError("a tenant is declared twice", mistakes=(mistake,)))
+        seen.setdefault(one.declaration.tenant, one.path)
+    if len(errors) == 1:
+        hint = errors[0].hint or "`keyturn init` writes one; `--declaration FILE` names another"
+        raise InputError(errors[0].message, None if errors[0].mistakes else hint, errors[0].mistakes) from errors[0]
+    if errors:
+        found = [error.mistakes or (Mistake(str(path), None, None, error.message),) for error in errors]
+        raise InputError(f"{len(errors)} declarations have mistakes", mistakes=tuple(m for some in found for m in some))
+    return checked
 
 
 def _files(path: Path) -> list[Path]:
@@ -67,67 +101,46 @@ def _files(path: Path) -> list[Path]:
     return files
 
 
-def _check(path: Path, against: str | None) -> Declaration:
-    document = read_declaration(str(path), _read(path))
-    declaration = typed_declaration(document)
-    if against is not None:
-        _hold_against(document, declaration, path, against)
-    return declaration
+def _hold_against(path: Path, checked: list[_Checked], against: str) -> None:
+    """Hold each declaration against what it was.
 
-
-def _read(path: Path) -> bytes:
-    try:
-        return read_file(path, what="the declaration")
-    except InputError as error:
-        hint = "`keyturn init` writes one; `--declaration FILE` names another"
-        raise InputError(error.message, hint, error.mistakes) from error
-
-
-def _hold_against(document: LocatedDocument, declaration: Declaration, path: Path, against: str) -> None:
+    Raises:
+        InputError: Something is taken back, a tenant is gone, or there is nothing to hold against.
+    """
+    from cli.earlier import earlier_declarations
     from engine.declaration_history import check_against
 
-    name, data = _earlier(path, against)
-    mistakes = check_against(document, declaration, parse_declaration(name, data))
+    earlier = earlier_declarations(path, against)
+    mistakes: list[Mistake] = []
+    for one in checked:
+        former = earlier[0] if not path.is_dir() else _of_tenant(earlier, one.declaration.tenant)
+        if former is not None:
+            mistakes.extend(check_against(one.document, one.declaration, former.declaration))
+    if path.is_dir():
+        today = {one.declaration.tenant for one in checked}
+        mistakes.extend(
+            Mistake(str(path), None, None, f"tenant {former.declaration.tenant!r} of {former.name} is gone", "its file")
+            for former in earlier
+            if former.declaration.tenant not in today
+        )
     if mistakes:
-        raise InputError(f"{path} takes back what {name} declared", mistakes=mistakes)
+        raise InputError(f"{path} takes back what {against} declared", mistakes=tuple(mistakes))
 
 
-def _earlier(path: Path, against: str) -> tuple[str, bytes]:
-    """The earlier declaration's name and bytes: a file where there is one of that name, else a Git revision."""
-    file = Path(against)
-    if file.is_dir():
-        file /= path.name
-    if file.is_file():
-        return str(file), read_file(file, what="the earlier declaration")
-    folder = path.resolve().parent
-    revision = f"{against}:./{path.name}"
-    try:
-        shown = subprocess.run(
-            ["git", "-C", str(folder), "show", revision], capture_output=True, check=False, timeout=60
-        )
-    except (OSError, subprocess.TimeoutExpired) as error:
-        raise InputError(f"{against!r} is no file, and Git cannot be asked for a revision: {error}") from error
-    if shown.returncode != 0:
-        reason = shown.stderr.decode(errors="replace").strip().splitlines()
-        raise InputError(
-            f"{against!r} is neither a file nor a Git revision that has {path.name}: {reason[0] if reason else ''}",
-            "name a file, or a revision such as origin/main; fetch it first in a shallow clone",
-        )
-    return revision, shown.stdout
+def _of_tenant(earlier: tuple[EarlierDeclaration, ...], tenant: str) -> EarlierDeclaration | None:
+    return next((former for former in earlier if former.declaration.tenant == tenant), None)
 
 
-def _no_tenant_twice(paths: list[Path], declarations: list[Declaration]) -> None:
-    seen: dict[str, Path] = {}
-    for path, declaration in zip(paths, declarations, strict=True):
-        if declaration.tenant in seen:
-            raise InputError(f"{path} and {seen[declaration.tenant]} both declare tenant {declaration.tenant!r}")
-        seen[declaration.tenant] = path
+def _tenant(declaration: Declaration) -> dict[str, object]:
+    numbers = [generation.number for generation in declaration.generations]
+    return {"tenant": declaration.tenant, "generations": numbers, "current": declaration.current}
 
 
-def _mistakes(error: KeyturnError) -> list[dict[str, str | int | None]]:
-    if isinstance(error, InputError) and error.mistakes:
-        return [
-            {"file": m.file, "line": m.line, "column": m.column, "message": m.message, "expected": m.expected}
-            for m in error.mistakes
-        ]
-    return [{"file": None, "line": None, "column": None, "message": error.message, "expected": None}]
+def _document(mistake: Mistake) -> dict[str, str | int | None]:
+    return {
+        "file": mistake.file,
+        "line": mistake.line,
+        "column": mistake.column,
+        "message": mistake.message,
+        "expected": mistake.expected,
+    }

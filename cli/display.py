@@ -45,8 +45,10 @@ def warn(message: str) -> None:
 
 
 def print_json(document: Any) -> None:
-    """Print one JSON document on stdout."""
-    click.echo(json.dumps(document, indent=2, ensure_ascii=False))
+    """Print one JSON document on stdout: UTF-8, whatever the names in it are made of."""
+    # A name that is not UTF-8 holds lone surrogates; backslashreplace makes JSON's own escapes of them.
+    text = json.dumps(document, indent=2, ensure_ascii=False).encode("utf-8", "backslashreplace")
+    click.echo(text.decode("utf-8"))
 
 
 def print_table(headings: Sequence[str], rows: Iterable[Sequence[str]]) -> None:

@@ -12,6 +12,7 @@ import click
 
 from cli.display import note, print_json
 from cli.options import (
+    as_name,
     declaration_option,
     json_option,
     key_arn_option,
@@ -37,7 +38,7 @@ class _Agreed:
     "--terms", "terms_path", type=click.Path(path_type=Path), metavar="FILE", help="The legal terms, as text."
 )
 @click.option("--agree-terms", metavar="SHA256", help="Agree to the terms with this SHA-256; asks for --agreed-by.")
-@click.option("--agreed-by", metavar="NAME", help="Who agrees.")
+@click.option("--agreed-by", callback=as_name, metavar="NAME", help="Who agrees.")
 @declaration_option
 @vendor_profile_option
 @local_ledger_option

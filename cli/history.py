@@ -8,6 +8,7 @@ import click
 
 from cli.display import print_json
 from cli.options import declaration_option, json_option
+from engine.printing import printable
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -46,6 +47,6 @@ def command(declaration_path: Path, as_json: bool) -> None:
         return
     for entry in entries:
         title = click.style(f"{entry.number}  {entry.at:%Y-%m-%d %H:%M:%S} UTC  {entry.event}", bold=True)
-        click.echo(f"{title}  by {entry.identity} ({entry.command})")
+        click.echo(f"{title}  by {printable(entry.identity)} ({printable(entry.command)})")
         for name, value in entry.details.items():
-            click.echo(f"     {name.replace('_', ' ')}: {value}")
+            click.echo(f"     {name.replace('_', ' ')}: {printable(str(value))}")

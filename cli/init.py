@@ -10,7 +10,7 @@ from pathlib import Path
 import click
 
 from cli.display import note, print_json
-from cli.options import json_option
+from cli.options import as_name, json_option
 from engine.arn import partition_of
 
 # The account ids that AWS's documentation uses as examples: no real account has them, and AWS refuses a key
@@ -61,7 +61,7 @@ _GITIGNORE = "node_modules/\ncdktf.out/\n.keyturn/\nterraform.*.tfstate*\n.terra
 
 @click.command("init")
 @click.argument("folder", type=click.Path(file_okay=False, path_type=Path), default=Path())
-@click.option("--tenant", metavar="NAME", help="The Druva customer account; the folder's name where it is not given.")
+@click.option("--tenant", callback=as_name, metavar="NAME", help="The Druva customer account; else the folder's name.")
 @click.option("--druva-account-id", metavar="ID", help="Druva's AWS account id, 12 digits, from the Druva console.")
 @click.option("--account-id", metavar="ID", help="Your own AWS account id, 12 digits.")
 @click.option("--region", default="us-east-1", show_default=True, metavar="REGION", help="The Region of the keys.")
@@ -167,6 +167,8 @@ def _write(folder: Path, tenant: str, declaration: str) -> list[Path]:
             with path.open("x", encoding="utf-8") as stream:
                 stream.write(content)
         except FileExistsError:
+            if name == ".gitignore" and ".keyturn" not in path.read_text(encoding="utf-8", errors="replace"):
+                note(f"add .keyturn/ to {path}: ledger and vault are kept there, and belong into no commit")
             continue
         written.append(path)
     return written

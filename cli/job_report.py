@@ -8,7 +8,7 @@ import click
 
 from cli.display import note, print_json, show_errors, warn
 from engine.jobs.report import Outcome, ProblemKind
-from engine.jobs.workloads import printable
+from engine.printing import printable
 
 if TYPE_CHECKING:
     from engine.jobs.report import JobReport, WorkloadResult

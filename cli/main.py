@@ -107,6 +107,9 @@ def run(arguments: Sequence[str] | None = None) -> int:
         )
     except click.exceptions.Exit as error:
         return error.exit_code
+    except click.exceptions.NoArgsIsHelpError as error:
+        click.echo(error.format_message())
+        return ExitCode.USAGE
     except click.ClickException as error:
         show_usage_error(error)
         return ExitCode.USAGE
@@ -119,10 +122,10 @@ def run(arguments: Sequence[str] | None = None) -> int:
     except KeyturnError as error:
         show_error(error)
         return error.exit_code
-    except BrokenPipeError:
-        # Whoever read our output went away; keep Python from complaining about it at exit.
+    except SystemExit:
+        # click ends so when whoever read our output has gone away; what we had to say was not heard.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return ExitCode.DONE
+        return ExitCode.MACHINE
     except OSError as error:
         show_error(MachineError(f"this machine does not let us: {error}"))
         return ExitCode.MACHINE

@@ -13,6 +13,20 @@ if TYPE_CHECKING:
     Decorated = Callable[..., Any]
 
 
+def as_name(_context: click.Context, _parameter: click.Parameter, value: str | None) -> str | None:
+    """Take a person's name or reason, as the journal keeps it and people read it.
+
+    Raises:
+        click.BadParameter: It is empty, or holds what could not be shown, or would show as something else.
+    """
+    if value is None:
+        return None
+    text = value.strip()
+    if not text or not text.isprintable():
+        raise click.BadParameter("it must be printable text, and not empty")
+    return text
+
+
 def declaration_option(function: Decorated) -> Decorated:
     """`--declaration FILE`: the declaration to work with."""
     return click.option(

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from cli.display import print_json, warn
-from cli.options import declaration_option, json_option
+from cli.options import as_name, declaration_option, json_option
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 
 @click.command("retire")
 @click.argument("number", type=click.IntRange(min=1), metavar="N")
-@click.option("--override-by", metavar="NAME", help="Who takes it upon themselves that the last use is unknown.")
-@click.option("--override-reason", metavar="TEXT", help="Why.")
+@click.option("--override-by", callback=as_name, metavar="NAME", help="Who answers for an unknown last use.")
+@click.option("--override-reason", callback=as_name, metavar="TEXT", help="Why.")
 @declaration_option
 @json_option
 def command(

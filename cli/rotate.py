@@ -63,15 +63,15 @@ def command(
     ledger = workspace.ledger()
     state = ledger.head().state
     connections = connect_kms(workspace, vendor_profile)
-    vault = open_vault(workspace, ledger)
-    who = actor(workspace, f"rotate --to {number}")
     if _is_in_flight(state, number, str(given) if given is not None else None):
+        vault, who = open_vault(workspace, ledger), actor(workspace, f"rotate --to {number}")
         note(f"resuming the move to generation {number}")
     else:
         arn = given or parse_key_arn(_declared_arn(workspace.declaration, number))
         rotate = Rotate(number, arn)
         refuse_if_rules_say_no(state, rotate)
         require_valid(workspace, number, str(arn), state, connections, quiet=as_json)
+        vault, who = open_vault(workspace, ledger), actor(workspace, f"rotate --to {number}")
         carry_out(ledger, rotate, who, now())
         note(f"new data keys go to generation {number}; the older keys stay usable")
     report = rewrap(ledger, workspace, connections.access(), vault, who)
@@ -99,6 +99,13 @@ def _is_in_flight(state: TenantState, number: int, key_arn: str | None) -> bool:
     current = state.current
     if state.rotation is None or state.rotation.to != number or current is None:
         return False
+    if state.revoked:
+        raise RefusedError(
+            "revocation",
+            "moving data keys is refused while the access is revoked",
+            ("EKM-10",),
+            "reinstate the access first",
+        )
     if key_arn is not None and key_arn != str(current.key_arn):
         raise RefusedError(
             "forward",

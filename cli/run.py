@@ -183,12 +183,13 @@ def _run(
     """Run one job: the workflow is found before any key is touched, and every result is shown."""
     from cli.job_report import print_job, tell_job
     from cli.workspace import job_context, load_workspace
-    from engine.catalogue import find_workflow
+    from engine.catalogue import WorkflowKind, find_workflow
 
     workspace = load_workspace(shared["declaration_path"])
     product = _product(workspace.declaration, shared["product"])
     workflow = find_workflow(product, kind, variant if isinstance(variant, str) else variant(product))
-    with job_context(workspace, f"run {kind.value}", shared["vendor_profile"]) as context:
+    writes = kind not in {WorkflowKind.RESTORE, WorkflowKind.DOWNLOAD}
+    with job_context(workspace, f"run {kind.value}", shared["vendor_profile"], writes=writes) as context:
         report = work(context, workflow)
     if shared["as_json"]:
         print_job(report)

@@ -8,6 +8,7 @@ import click
 
 from cli.display import print_json, print_table, warn
 from cli.options import declaration_option, json_option
+from engine.printing import printable
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -25,14 +26,15 @@ def command(declaration_path: Path, offline: bool, as_json: bool) -> None:
 
     The keys' real state is asked of AWS KMS; where that is not possible it is said to be unknown.
     """
-    from cli.workspace import load_workspace
+    from cli.workspace import is_vault_empty, load_workspace
     from engine.ledger.interface import Census
-    from engine.ledger.opening import initial_state, open_ledger
+    from engine.ledger.opening import initial_state, open_ledger, require_no_lost_ledger
     from engine.situation import describe_situation
 
     workspace = load_workspace(declaration_path)
     ledger = open_ledger(workspace.declaration, workspace.folder)
     if ledger is None:
+        require_no_lost_ledger(workspace.declaration, workspace.folder, vault_is_empty=is_vault_empty(workspace))
         state, census = initial_state(workspace.declaration), Census(())
     else:
         state, census = ledger.head().state, ledger.census()
@@ -57,10 +59,10 @@ def _observe(workspace: Workspace, names: list[str]) -> dict[str, Observation]:
     from engine.kms import connect
     from engine.situation import Observation
 
-    kms = connect(workspace.declaration.account.region)
     observations = {}
     for name in names:
         try:
+            kms = connect(workspace.declaration.account.region)
             observations[name] = Observation(kms.describe(name))
         except KeyAccessError as error:
             observations[name] = Observation(None, f"{error.failure.value} ({error.aws_code or 'no answer of AWS'})")
@@ -95,7 +97,7 @@ def _row(standing: GenerationStanding) -> tuple[str, ...]:
         standing.declared or "-",
         standing.observation.state_text if standing.observation is not None else "-",
         str(standing.data_keys),
-        f"confirmed by {standing.confirmed_by}" if standing.confirmed_by else "-",
+        f"confirmed by {printable(standing.confirmed_by)}" if standing.confirmed_by else "-",
         standing.key_arn or "-",
     )
 

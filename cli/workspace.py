@@ -153,6 +153,13 @@ def refuse_if_rules_say_no(state: TenantState, command: Command) -> None:
         raise answer.error()
 
 
+def is_vault_empty(workspace: Workspace) -> bool:
+    """Whether there is no vault of the tenant, or nothing in it; makes none."""
+    from engine.jobs.vault import vault_is_empty
+
+    return vault_is_empty(workspace.declaration.vault, workspace.folder, workspace.declaration.tenant)
+
+
 def open_vault(workspace: Workspace, ledger: Ledger | None) -> Vault:
     """The tenant's vault, made where there cannot have been one.
 
@@ -178,8 +185,16 @@ def open_vault(workspace: Workspace, ledger: Ledger | None) -> Vault:
 
 
 @contextmanager
-def job_context(workspace: Workspace, command: str, vendor_profile: str | None) -> Iterator[JobContext]:
+def job_context(
+    workspace: Workspace, command: str, vendor_profile: str | None, *, writes: bool
+) -> Iterator[JobContext]:
     """What a job works with, with its progress on stderr and its events beside the declaration.
+
+    Args:
+        workspace: The tenant's declaration.
+        command: What the journal and the events say of it.
+        vendor_profile: The vendor's profile, or None.
+        writes: Whether the job may be the first to make ledger and vault; one that only reads never does.
 
     Raises:
         InputError: The ledger is missing and there must have been one, or the vault is another tenant's.
@@ -188,10 +203,13 @@ def job_context(workspace: Workspace, command: str, vendor_profile: str | None) 
     from cli.progress import progress
     from engine.jobs.events import JsonLinesEvents
     from engine.jobs.operation import JobContext
-    from engine.ledger.opening import open_or_create_ledger
+    from engine.ledger.opening import open_or_create_ledger, require_no_lost_ledger
 
     who = actor(workspace, command)
     existing = open_ledger(workspace.declaration, workspace.folder)
+    if existing is None and not writes:
+        require_no_lost_ledger(workspace.declaration, workspace.folder, vault_is_empty=is_vault_empty(workspace))
+        raise InputError(f"nothing of tenant {workspace.declaration.tenant!r} was ever backed up here")
     vault = open_vault(workspace, existing)
     ledger = existing or open_or_create_ledger(
         workspace.declaration, workspace.folder, who, now(), vault_is_empty=vault.is_empty()

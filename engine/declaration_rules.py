@@ -1,5 +1,6 @@
 """What the values of a declaration must be to each other; each rule reports at the place of its value.
 
+- Every number is a whole one, written without a point.
 - Generations are append-only: the numbers are 1, 2, 3… in the order of the file, without a gap (EKM-11).
 - `current` names a declared generation that is `active`; only an older one may be retired or further.
 - No key ARN stands twice, and no two ARNs are replicas of one multi-Region key (EKM-11).
@@ -44,7 +45,7 @@ def check_rules(document: LocatedDocument) -> tuple[Mistake, ...]:
     """
     return tuple(
         mistake
-        for rule in (_numbers, _current, _key_arns, _accounts, _principals, _aliases, _origins)
+        for rule in (_whole_numbers, _numbers, _current, _key_arns, _accounts, _principals, _aliases, _origins)
         for mistake in rule(document)
     )
 
@@ -63,6 +64,19 @@ def _mapping(document: LocatedDocument, key: str) -> dict[str, Any]:
 
 def _is_number(value: Any) -> bool:
     return isinstance(value, int) and not isinstance(value, bool)
+
+
+def _whole_numbers(document: LocatedDocument) -> Iterator[Mistake]:
+    """JSON Schema takes 1.0 for an integer; here nothing is measured, so a point is a slip of the pen."""
+    waiting: list[tuple[PathOfKeys, Any]] = [((), document.value)]
+    while waiting:
+        path, value = waiting.pop()
+        if isinstance(value, float):
+            yield document.mistake(path, f"{value} has a point or an exponent", "a whole number, without a point")
+        elif isinstance(value, dict):
+            waiting.extend(((*path, key), inner) for key, inner in value.items())
+        elif isinstance(value, list):
+            waiting.extend(((*path, index), inner) for index, inner in enumerate(value))
 
 
 def _numbers(document: LocatedDocument) -> Iterator[Mistake]:

@@ -82,7 +82,7 @@ def read_file(path: Path, *, what: str, max_bytes: int = MAX_BYTES) -> bytes:
         max_bytes: The size beyond which it is refused unread.
 
     Raises:
-        InputError: It is missing, no regular file, unreadable or too large.
+        InputError: It is missing, a folder, unreadable or too large.
     """
     try:
         if path.is_dir():

@@ -173,7 +173,7 @@ def _concerns(declaration: Declaration, state: TenantState, standings: tuple[Gen
 
 def _next_steps(declaration: Declaration, state: TenantState) -> list[str]:
     if state.revoked:
-        return ["`keyturn reinstate` gives the access back."]
+        return ["Reinstate the access when it shall be given back."]
     if state.mode is Mode.CLOUD:
         if not declaration.vendor.activated:
             return ["Ask Druva Support to activate Enterprise Key Management, then set druva.activated: true."]
@@ -189,7 +189,7 @@ def _next_steps(declaration: Declaration, state: TenantState) -> list[str]:
         steps.append(
             f"`keyturn confirm {current.number} --key-arn {current.key_arn}` records that the console shows it."
         )
-    if declaration.current < current.number:
+    if rotation is None and declaration.current < current.number:
         steps.append(f"Set `current: {current.number}` in the declaration and deploy: the alias follows.")
     newer = [g.number for g in declaration.generations if g.number > current.number and g.state.value == "active"]
     if rotation is None and newer:

@@ -13,6 +13,7 @@ What is checked, in this order; every check is reported, not the first failure a
 - **administrators**: every declared administrator can rotate and revoke, or may by its IAM policies (EKM-16).
 - **vendor access**: by key policy and grants, the vendor's account can do all that backups and restores need
   (EKM-18, EKM-20). What depends on something that cannot be known from here is not a yes.
+- **vendor paths**: each declared way of access suffices alone: the key policy, the grant, or both (EKM-34).
 - **round trip**: the key really wraps and unwraps, for the customer (EKM-01).
 - **vendor round trip**: the same as the vendor, where its credentials are given. A customer's own trial
   proves nothing about the vendor, so without them this is *not exercised*, and said so.
@@ -20,6 +21,7 @@ What is checked, in this order; every check is reported, not the first failure a
 
 from __future__ import annotations
 
+import json
 import secrets
 from dataclasses import dataclass
 from enum import Enum
@@ -254,6 +256,28 @@ def _access(declaration: Declaration, arn: KeyArn, customer: Kms) -> Iterator[Ch
     ]
     problem = f"Druva's account {declaration.vendor.account_id} lacks {', '.join(lacking)}" if lacking else None
     yield _check("vendor access", problem, "all that backups and restores need", "EKM-18", "EKM-20")
+    if lacking:
+        return
+    root_only = parse_key_policy(_root_only(arn))
+    missing = []
+    for way, declared, only_policy, only_grants in (
+        ("the key policy", declaration.vendor_access.by_key_policy, policy, ()),
+        ("a grant", declaration.vendor_access.by_grant, root_only, grants),
+    ):
+        requests = (Request(action, str(arn), arn.account_id, context) for action in VENDOR_REQUIRED_ACTIONS)
+        if declared and any(
+            evaluate(only_policy, only_grants, vendor, request).verdict is not Verdict.YES for request in requests
+        ):
+            missing.append(f"{way} alone does not give Druva's account what the declaration says it does")
+    good = f"by {declaration.vendor_access.value.replace('_', ' ')}"
+    yield _check("vendor paths", "; ".join(missing) or None, good, "EKM-34")
+
+
+def _root_only(arn: KeyArn) -> str:
+    """A key policy that gives the vendor nothing, to see what grants give alone."""
+    root = f"arn:{arn.partition}:iam::{arn.account_id}:root"
+    statement = {"Effect": "Allow", "Principal": {"AWS": root}, "Action": "kms:*", "Resource": "*"}
+    return json.dumps({"Version": "2012-10-17", "Statement": [statement]})
 
 
 def _round_trip(name: str, declaration: Declaration, arn: KeyArn, kms: Kms) -> Check:

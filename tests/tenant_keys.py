@@ -1,4 +1,4 @@
-"""A tenant's keys in a sandbox, made as the stacks would make them: policy, tags, description."""
+"""A tenant's keys in a sandbox, made as the stacks would make them: policy, grant, tags, description."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from engine.declaration import GENERATION_TAG, TENANT_TAG
 from engine.envelope.data_keys import KeyAccess
 from engine.kms import Kms
 from engine.validation import Callers
-from stacks.key_policy import key_policy
+from stacks.custody import VENDOR_GRANT_OPERATIONS
+from stacks.key_policy import account_root, key_policy
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -23,6 +24,7 @@ def make_key(
     number: int,
     *,
     tags: Mapping[str, str] | None = None,
+    grant: bool = True,
     **members: object,
 ) -> str:
     """Make the key of a declared generation; `members` replace those of CreateKey. Returns its ARN."""
@@ -36,6 +38,12 @@ def make_key(
     }
     create_key = getattr(customer.kms, "create_key")  # noqa: B009 - its members are not known to the type checker
     arn: str = create_key(**request)["KeyMetadata"]["Arn"]
+    if grant:
+        customer.kms.create_grant(
+            KeyId=arn,
+            GranteePrincipal=account_root(declaration.account.partition, declaration.vendor.account_id),
+            Operations=list(VENDOR_GRANT_OPERATIONS),
+        )
     return arn
 
 

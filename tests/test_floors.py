@@ -17,6 +17,7 @@ FLOORS = (
         "engine.errors",
         "engine.arn",
         "engine.times",
+        "engine.printing",
         "engine.catalogue",
         "engine.located_yaml",
         "engine.schema_check",

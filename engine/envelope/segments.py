@@ -124,7 +124,7 @@ class SegmentCipher:
         except InvalidTag as error:
             raise DamagedError(
                 f"{self._name} is damaged: segment {number} is not what was stored there",
-                "another snapshot may hold the same data; `keyturn verify --vault` names all damaged parts",
+                "another snapshot may hold the same data",
             ) from error
 
     def forget(self) -> None:

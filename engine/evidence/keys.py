@@ -1,6 +1,6 @@
 """Ed25519 keys for statements (RFC 8032): a key file kept apart from the ledger, or a key in AWS KMS.
 
-A signature covers `keyturn statement 1`, a line feed and the SHA-256 of the statement's canonical form, so
+A signature covers "keyturn statement 1", a line feed and the SHA-256 of the statement's canonical form, so
 that it fits into one KMS request whatever the statement's size, and is never a signature of anything else.
 """
 

@@ -25,7 +25,8 @@ from engine.jobs.running import check_workflow, run_job
 from engine.jobs.snapshot_reader import EarlierFiles
 from engine.jobs.source_files import is_unchanged, store_file
 from engine.jobs.source_tree import FoundFile, walk
-from engine.jobs.workloads import find_workloads, folder_identity, printable
+from engine.jobs.workloads import find_workloads, folder_identity
+from engine.printing import printable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Sequence

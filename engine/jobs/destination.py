@@ -22,7 +22,8 @@ from enum import Enum
 from typing import TYPE_CHECKING, Self
 
 from engine.errors import MachineError
-from engine.jobs.workloads import identity_of, printable
+from engine.jobs.workloads import identity_of
+from engine.printing import printable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -174,6 +174,6 @@ def _fresh(context: JobContext, record: DataKey) -> DataKey:
     if current is None:
         raise DamagedError(
             f"the ledger has lost the data key of workload {record.workload!r}",
-            "restore it with `keyturn ledger recover`",
+            "bring the ledger back from a backup",
         )
     return current

@@ -19,7 +19,8 @@ from engine.jobs.entries import FileEntry
 from engine.jobs.operation import JobContext, writing_key
 from engine.jobs.report import JobReport, Outcome, WorkloadResult
 from engine.jobs.running import check_workflow, run_job
-from engine.jobs.workloads import find_workloads, printable
+from engine.jobs.workloads import find_workloads
+from engine.printing import printable
 
 if TYPE_CHECKING:
     from collections.abc import Collection

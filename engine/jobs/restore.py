@@ -26,7 +26,8 @@ from engine.jobs.progress import Progressed
 from engine.jobs.report import JobReport, Outcome, Problem, ProblemKind, WorkloadResult
 from engine.jobs.running import check_workflow, run_job
 from engine.jobs.vault import LATEST
-from engine.jobs.workloads import FILES, LOOSE, Workload, is_file_name, parse_label, printable
+from engine.jobs.workloads import FILES, LOOSE, Workload, is_file_name, parse_label
+from engine.printing import printable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

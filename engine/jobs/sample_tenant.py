@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from engine.errors import InputError, MachineError
 from engine.jobs import sample_documents as documents
-from engine.jobs.workloads import printable
+from engine.printing import printable
 
 if TYPE_CHECKING:
     from pathlib import Path

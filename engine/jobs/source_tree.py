@@ -17,7 +17,8 @@ from typing import TYPE_CHECKING
 
 from engine.errors import InputError
 from engine.jobs.entries import FolderEntry, LinkEntry, Omission, OmissionReason
-from engine.jobs.workloads import identity_of, printable
+from engine.jobs.workloads import identity_of
+from engine.printing import printable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -25,7 +25,7 @@ from engine.jobs.packs import PACK_BYTES
 from engine.jobs.snapshot_names import VAULT_MARKER, DataKeyPlace, SnapshotId, key_record
 from engine.jobs.snapshot_reader import SnapshotReader
 from engine.jobs.snapshot_writer import COMMIT_FORMAT, SnapshotWriter
-from engine.jobs.workloads import printable
+from engine.printing import printable
 from engine.times import format_time
 
 if TYPE_CHECKING:

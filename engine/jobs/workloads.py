@@ -17,13 +17,13 @@ from __future__ import annotations
 import os
 import re
 import stat
-import unicodedata
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from urllib.parse import unquote_to_bytes
 
 from engine.catalogue import find_application
 from engine.errors import InputError
+from engine.printing import printable
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -129,17 +129,6 @@ def _of_application(folder: Path) -> set[Workload]:
 def is_file_name(name: str) -> bool:
     """Whether this can be the name of something in a folder: not empty, `.` or `..`, without `/` and NUL."""
     return name not in {"", ".", ".."} and "/" not in name and "\0" not in name
-
-
-def printable(text: str) -> str:
-    """A name fit for a terminal: control characters and bytes that are not UTF-8 are shown as escapes."""
-    shown = text.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
-    return "".join(
-        character.encode("unicode_escape").decode("ascii")
-        if unicodedata.category(character) in {"Cc", "Cf", "Cs", "Zl", "Zp"} and character != "\u200d"
-        else character
-        for character in shown
-    )
 
 
 def _escaped(name: str) -> str:

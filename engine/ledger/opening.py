@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from engine.declaration import DeclaredState
 from engine.errors import InputError
 from engine.ledger.sqlite import SqliteLedger, create_sqlite_ledger, open_sqlite_ledger
 from engine.lifecycle import TenantState
@@ -80,18 +81,31 @@ def open_or_create_ledger(
     existing = open_ledger(declaration, folder)
     if existing is not None:
         return existing
+    require_no_lost_ledger(declaration, folder, vault_is_empty=vault_is_empty)
     path = ledger_path(declaration, folder)
+    return _checked(create_sqlite_ledger(path, initial_state(declaration), actor, at), declaration)
+
+
+def require_no_lost_ledger(declaration: Declaration, folder: Path, *, vault_is_empty: bool) -> None:
+    """Take a missing ledger for one that there never was only where nothing speaks for a lost one.
+
+    Raises:
+        InputError: The declaration is further than a first generation, or the vault holds something.
+    """
     sign = None
     if declaration.current > 1:
         sign = f"the declaration is at generation {declaration.current}"
+    elif any(generation.state is not DeclaredState.ACTIVE for generation in declaration.generations):
+        sign = "the declaration has a generation that was used and is no longer active"
+    elif declaration.revoked:
+        sign = "the declaration says that the access is revoked"
     elif not vault_is_empty:
         sign = f"the vault {declaration.vault!r} holds snapshots"
     if sign is not None:
         raise InputError(
-            f"the ledger {str(path)!r} is missing, but {sign}: there must have been one",
+            f"the ledger {str(ledger_path(declaration, folder))!r} is missing, but {sign}: there must have been one",
             "bring it back from a backup; a new one would forget every wrapped data key",
         )
-    return _checked(create_sqlite_ledger(path, initial_state(declaration), actor, at), declaration)
 
 
 def _checked(ledger: SqliteLedger, declaration: Declaration) -> Ledger:

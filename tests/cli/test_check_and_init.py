@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
-from typing import TYPE_CHECKING
+import sys
+from pathlib import Path
 
 import pytest
 
 from cli.main import run
 from tests.builders import DECLARATION, declared_generations
 
-if TYPE_CHECKING:
-    from pathlib import Path
+ROOT = Path(__file__).resolve().parents[2]
 
 
 def write(folder: Path, text: str, name: str = "ekm.yaml") -> Path:
@@ -98,20 +99,81 @@ def test_check_against_a_file_refuses_what_takes_something_back(
     assert run(["check", "--declaration", str(old), "--against", str(new)]) == 0
 
 
-def test_check_against_a_git_revision(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.fixture
+def repository(tmp_path: Path) -> Path:
+    """A Git repository whose branch main declares two generations."""
+
     def git(*arguments: str) -> None:
         identity = ["-c", "user.name=Ada", "-c", "user.email=ada@example.com"]
         subprocess.run(["git", "-C", str(tmp_path), *identity, *arguments], check=True, capture_output=True)
 
     git("init", "-q", "-b", "main")
-    path = write(tmp_path, declared_generations(2))
+    write(tmp_path, declared_generations(2))
     git("add", "ekm.yaml")
     git("commit", "-qm", "two generations")
-    write(tmp_path, DECLARATION)
+    return tmp_path
+
+
+@pytest.mark.requirement("EKM-11")
+def test_check_against_a_git_revision(repository: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = write(repository, DECLARATION)
     assert run(["check", "--declaration", str(path), "--against", "main"]) == 3
     assert "generation 2 is gone" in capsys.readouterr().err
     assert run(["check", "--declaration", str(path), "--against", "nothere"]) == 3
-    assert "neither a file nor a Git revision" in capsys.readouterr().err
+    assert "neither a Git revision nor a file" in capsys.readouterr().err
+
+
+def test_a_file_cannot_take_the_place_of_the_revision_that_is_meant(
+    repository: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(repository)
+    write(repository, DECLARATION)
+    write(repository, DECLARATION, "main")
+    assert run(["check", "--against", "main"]) == 3
+    assert "both a Git revision and a file" in capsys.readouterr().err
+    assert run(["check", "--against", "./main"]) == 0
+    assert run(["check", "--against", "refs/heads/main"]) == 3
+    assert "generation 2 is gone" in capsys.readouterr().err
+
+
+def test_a_revision_is_never_taken_for_an_option_of_git(repository: Path) -> None:
+    assert run(["check", "--declaration", str(repository / "ekm.yaml"), "--against=--output=stolen"]) == 3
+    assert not (repository / "stolen").exists()
+
+
+def test_a_declaration_that_is_new_under_its_name_is_not_a_pass(
+    repository: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    renamed = write(repository, DECLARATION, "keys.yaml")
+    assert run(["check", "--declaration", str(renamed), "--against", "main"]) == 3
+    assert "has no keys.yaml" in capsys.readouterr().err
+
+
+def test_in_a_folder_a_tenant_that_is_gone_is_found_and_a_new_one_is_allowed(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    south = DECLARATION.replace("tenant: northwind", "tenant: southwind").replace("northwind-ekm", "southwind-ekm")
+    old, new = tmp_path / "old", tmp_path / "new"
+    for folder in (old, new):
+        folder.mkdir()
+    write(old, declared_generations(2), "a.yaml")
+    write(new, declared_generations(2), "renamed.yaml")
+    write(new, south, "south.yaml")
+    assert run(["check", "--declaration", str(new), "--against", str(old)]) == 0
+    assert run(["check", "--declaration", str(old), "--against", str(new)]) == 3
+    assert "tenant 'southwind'" in capsys.readouterr().err
+    write(new, DECLARATION, "renamed.yaml")
+    assert run(["check", "--declaration", str(new), "--against", str(old)]) == 3
+    assert "generation 2 is gone" in capsys.readouterr().err
+
+
+def test_in_a_folder_every_files_mistakes_are_reported(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    write(tmp_path, DECLARATION.replace("both", "neither"), "a.yaml")
+    write(tmp_path, "version: 2", "b.yaml")
+    assert run(["check", "--declaration", str(tmp_path)]) == 3
+    err = capsys.readouterr().err
+    assert "a.yaml:9:16" in err
+    assert "b.yaml:1:10" in err
 
 
 def test_check_of_a_folder_checks_each_tenant_and_refuses_one_twice(
@@ -123,7 +185,7 @@ def test_check_of_a_folder_checks_each_tenant_and_refuses_one_twice(
     assert len(capsys.readouterr().out.splitlines()) == 2
     write(tmp_path, DECLARATION, "c.yml")
     assert run(["check", "--declaration", str(tmp_path)]) == 3
-    assert "both declare tenant 'northwind'" in capsys.readouterr().err
+    assert "declares tenant 'northwind' too" in capsys.readouterr().err
 
 
 def test_an_unknown_command_is_a_usage_error_with_the_nearest_name(capsys: pytest.CaptureFixture[str]) -> None:
@@ -132,6 +194,28 @@ def test_an_unknown_command_is_a_usage_error_with_the_nearest_name(capsys: pytes
         "error: There is no command 'chek'. Did you mean 'check'?",
         "hint: `keyturn --help` shows how it is used",
     ]
+
+
+@pytest.mark.parametrize("arguments", [[], ["policy"], ["run"]])
+def test_a_command_without_more_shows_its_help(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(arguments) == 2
+    captured = capsys.readouterr()
+    assert captured.out.startswith("Usage: keyturn")
+    assert captured.err == ""
+
+
+def test_nobody_who_listens_is_not_a_pass(tmp_path: Path) -> None:
+    path = write(tmp_path, DECLARATION)
+    command = f"{sys.executable} -m cli check --declaration {path} --json; echo $? >&2"
+    result = subprocess.run(
+        ["sh", "-c", f"({command}) | true"],
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**os.environ, "PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1"},
+    )
+    assert result.stderr.strip() in {"0", "6"}
+    assert "Traceback" not in result.stderr
 
 
 def test_a_missing_declaration_is_an_input_error_with_a_hint(

@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import json
+import os
+import pty
+import sys
+from contextlib import suppress
+from pathlib import Path
 
 import pytest
 
-from tests.builders import DECLARATION, key_arn
+from tests.builders import DECLARATION, declared_generations, key_arn
 from tests.cli.conftest import AGREEMENT, DIGEST, VENDOR, Repository
 
 
@@ -194,6 +199,61 @@ def test_a_status_without_aws_says_that_it_does_not_know(
     assert ended.exit_code == 0
     assert "unavailable" in ended.document["generations"][0]["key"]["status"]
     assert any("could not be looked at" in concern for concern in ended.document["concerns"])
+
+
+def test_a_lost_ledger_is_not_told_as_cloud_mode(repository: Repository) -> None:
+    repository.declare(declared_generations(2, current=2))
+    for command in (("status", "--offline"), ("run", "restore", "--to", "restored")):
+        ended = repository.keyturn(*command)
+        assert ended.exit_code == 3
+        assert "there must have been one" in ended.err
+        assert "Cloud Key Management" not in ended.out
+
+
+def test_a_restore_of_a_tenant_of_which_there_is_nothing_makes_nothing(repository: Repository) -> None:
+    ended = repository.keyturn("run", "restore", "--to", "restored")
+    assert ended.exit_code == 3
+    assert "was ever backed up" in ended.err
+    assert sorted(path.name for path in repository.folder.iterdir()) == ["ekm.yaml", "terms.txt"]
+
+
+@pytest.mark.requirement("EKM-25")
+@pytest.mark.requirement("EKM-26")
+@pytest.mark.parametrize(
+    ("typed", "exit_code", "mode"),
+    [("Yes, I Agree\nAda Lovelace\n", 0, "Enabled"), ("yes\n", 1, "Disabled"), ("Yes, I Agree\n\n", 1, "Disabled")],
+)
+def test_on_a_terminal_the_terms_are_shown_and_the_agreement_is_typed(
+    repository: Repository, typed: str, exit_code: int, mode: str
+) -> None:
+    arn = repository.deploy(1)
+    shown, code = on_a_terminal(repository, ["enable", "--key-arn", arn, "--terms", "terms.txt"], typed)
+    assert code == exit_code, shown
+    assert "There is no way back." in shown
+    status = repository.keyturn("status", "--offline", "--json").document
+    assert status["external_cloud_key_management"] == mode
+    events = [entry["event"] for entry in repository.keyturn("history", "--json").document]
+    assert events[1] == "registered"
+    assert ("enabled" in events) is (mode == "Enabled")
+
+
+def on_a_terminal(repository: Repository, arguments: list[str], typed: str) -> tuple[str, int]:
+    """Run a command on a pseudo-terminal, type, and return what was shown and the exit code."""
+    root = Path(__file__).resolve().parents[2]
+    child, terminal = pty.fork()
+    if child == 0:
+        os.chdir(repository.folder)
+        os.execve(  # noqa: S606 - the command under test
+            sys.executable, [sys.executable, "-m", "cli", *arguments], {**os.environ, "PYTHONPATH": str(root)}
+        )
+    os.write(terminal, typed.encode())
+    shown = b""
+    with suppress(OSError):  # a terminal whose program has ended reads as an error
+        while chunk := os.read(terminal, 4096):
+            shown += chunk
+    _, status = os.waitpid(child, 0)
+    os.close(terminal)
+    return shown.decode(errors="replace"), os.waitstatus_to_exitcode(status)
 
 
 @pytest.mark.requirement("EKM-19")

@@ -91,15 +91,12 @@ def test_an_interrupted_move_says_how_to_go_on_and_goes_on(repository: Repositor
     first = repository.enabled()
     fill(repository, "anna", "bob")
     second = repository.with_second_generation()
-    kms = repository.customer.kms
-    policy = kms.get_key_policy(KeyId=first, PolicyName="default")["Policy"]
-    root = '{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"AWS":"123456789012"},'
-    kms.put_key_policy(KeyId=first, PolicyName="default", Policy=root + '"Action":"kms:*","Resource":"*"}]}')
+    repository.customer.kms.disable_key(KeyId=first)
     stopped = repository.keyturn("rotate", "--to", "2", "--key-arn", second, *VENDOR)
     assert stopped.exit_code == 4
     assert "`keyturn rotate --to 2` goes on" in stopped.err
     assert data_keys(repository) == {1: 2, 2: 0}
-    kms.put_key_policy(KeyId=first, PolicyName="default", Policy=policy)
+    repository.customer.kms.enable_key(KeyId=first)
     resumed = repository.keyturn("rotate", "--to", "2", *VENDOR)
     assert resumed.exit_code == 0
     assert "resuming the move to generation 2" in resumed.err
@@ -179,4 +176,39 @@ def test_a_vault_that_is_not_there_any_more_is_not_silently_replaced(repository:
         assert not vault.exists()
     before = repository.ledger_state()
     assert repository.keyturn("rotate", "--to", "2", "--key-arn", second, *VENDOR).exit_code == 3
+    assert repository.ledger_state() == before
+
+
+def test_a_rotation_that_the_rules_refuse_leaves_no_trace(repository: Repository) -> None:
+    repository.deploy(1)
+    second = repository.with_second_generation()
+    assert repository.keyturn("rotate", "--to", "2", "--key-arn", second).exit_code == 3
+    assert sorted(path.name for path in repository.folder.iterdir()) == ["ekm.yaml", "terms.txt"]
+
+
+def test_the_alias_is_not_told_to_follow_before_the_rotation_is_complete(repository: Repository) -> None:
+    repository.enabled()
+    second = repository.with_second_generation()
+    rotated = repository.keyturn("rotate", "--to", "2", "--key-arn", second, *VENDOR)
+    assert "current: 2" not in rotated.out
+    assert repository.keyturn("confirm", "2", "--key-arn", second).exit_code == 0
+    assert "Set `current: 2`" in repository.keyturn("status", "--offline").out
+
+
+def test_confirming_again_is_answered_with_what_is_recorded(repository: Repository) -> None:
+    arn = repository.enabled()
+    before = repository.ledger_state()
+    ended = repository.keyturn("confirm", "1", "--key-arn", arn, "--by", "Bob")
+    assert ended.exit_code == 0
+    assert "says Ada" in ended.out
+    assert repository.ledger_state() == before
+
+
+@pytest.mark.parametrize("name", ["", "  ", "Ada\n99  retired", "Ad\x1b[2Ja", "A\udcff"])
+def test_a_name_that_could_not_be_shown_is_a_usage_error(repository: Repository, name: str) -> None:
+    arn = repository.enabled()
+    second = repository.with_second_generation()
+    assert repository.keyturn("rotate", "--to", "2", "--key-arn", second, *VENDOR).exit_code == 0
+    before = repository.ledger_state()
+    assert repository.keyturn("confirm", "2", "--key-arn", arn, "--by", name).exit_code == 2
     assert repository.ledger_state() == before

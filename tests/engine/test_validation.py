@@ -50,7 +50,7 @@ def test_a_key_as_the_stacks_make_it_passes_and_the_vendor_really_can_use_it(
     assert report.passed
     assert [check.name for check in report.checks] == [
         *("place", "declared", "unused", "found", "kind", "origin", "enabled", "tags"),
-        *("administrators", "vendor access", "round trip", "vendor round trip"),
+        *("administrators", "vendor access", "vendor paths", "round trip", "vendor round trip"),
     ]
     assert all(check.outcome is Outcome.PASSED for check in report.checks)
 
@@ -98,7 +98,7 @@ def test_the_keys_real_state_is_observed(customer: Account) -> None:
 
 @pytest.mark.requirement("EKM-14")
 def test_an_asymmetric_key_is_refused(customer: Account) -> None:
-    arn = make_key(customer, DECLARED, 1, KeySpec="RSA_2048", KeyUsage="ENCRYPT_DECRYPT")
+    arn = make_key(customer, DECLARED, 1, grant=False, KeySpec="RSA_2048", KeyUsage="ENCRYPT_DECRYPT")
     customer.kms.disable_key(KeyId=arn)
     assert "RSA_2048" in failed(validate(customer, arn))["kind"]
 
@@ -125,7 +125,7 @@ def test_an_existing_key_that_is_declared_by_its_arn_needs_no_tags(customer: Acc
 @pytest.mark.requirement("EKM-20")
 @pytest.mark.parametrize("missing", ["kms:Decrypt", "kms:ReEncrypt*", "kms:GenerateDataKey*", "kms:DescribeKey"])
 def test_a_vendor_that_lacks_anything_it_needs_is_noticed(customer: Account, vendor: Account, missing: str) -> None:
-    arn = make_key(customer, DECLARED, 1)
+    arn = make_key(customer, DECLARED, 1, grant=False)
     kept = statements(arn, customer)
     for statement in kept:
         if statement["Sid"] == "Allow use of the Key for Druva inSync":
@@ -136,13 +136,36 @@ def test_a_vendor_that_lacks_anything_it_needs_is_noticed(customer: Account, ven
 
 @pytest.mark.requirement("EKM-20")
 def test_a_vendor_whose_access_depends_on_a_condition_is_not_a_yes(customer: Account) -> None:
-    arn = make_key(customer, DECLARED, 1)
+    arn = make_key(customer, DECLARED, 1, grant=False)
     kept = statements(arn, customer)
     for statement in kept:
         if statement["Sid"] == "Allow use of the Key for Druva inSync":
             statement["Condition"] = {"StringEquals": {"aws:SourceVpce": "vpce-1234"}}
     put_statements(arn, customer, kept)
     assert "depends" in failed(validate(customer, arn))["vendor access"]
+
+
+@pytest.mark.parametrize(
+    ("declared", "grant", "policy_kept", "passes"),
+    [
+        ("both", True, True, True),
+        ("both", False, True, False),
+        ("both", True, False, False),
+        ("key_policy", False, True, True),
+        ("grant", True, False, True),
+    ],
+)
+def test_each_declared_way_of_the_vendors_access_must_suffice_alone(
+    customer: Account, declared: str, grant: bool, policy_kept: bool, passes: bool
+) -> None:
+    arn = make_key(customer, DECLARED, 1, grant=grant)
+    if not policy_kept:
+        kept = [s for s in statements(arn, customer) if "Druva" not in str(s["Sid"])]
+        put_statements(arn, customer, kept)
+    access = declaration(DECLARATION.replace("vendor_access: both", f"vendor_access: {declared}"))
+    report = validate_key(access, 1, arn, cloud_state(), callers(customer))
+    assert report.passed is passes
+    assert ("vendor paths" in failed(report)) is not passes
 
 
 @pytest.mark.requirement("EKM-16")
@@ -197,7 +220,7 @@ def test_what_failed_is_refused_with_every_reason(customer: Account) -> None:
 
 @pytest.mark.requirement("EKM-08")
 def test_credentials_without_access_to_kms_are_not_the_keys_fault(customer: Account, vendor: Account) -> None:
-    arn = make_key(customer, DECLARED, 1, Policy=json.dumps(_customer_only(customer)))
+    arn = make_key(customer, DECLARED, 1, grant=False, Policy=json.dumps(_customer_only(customer)))
     with pytest.raises(KeyAccessError) as caught:
         validate(vendor, arn)
     assert caught.value.exit_code == 4

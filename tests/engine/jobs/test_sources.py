@@ -14,7 +14,8 @@ from engine.jobs import source_tree
 from engine.jobs.entries import FolderEntry, Omission, OmissionReason, order
 from engine.jobs.report import Outcome, ProblemKind
 from engine.jobs.source_tree import FoundFile, walk
-from engine.jobs.workloads import Workload, find_workloads, parse_label, printable
+from engine.jobs.workloads import Workload, find_workloads, parse_label
+from engine.printing import printable
 from tests.engine.jobs.world import only, succeeded
 
 if TYPE_CHECKING:

@@ -34,7 +34,7 @@ def kms(customer: Account) -> Kms:
 
 @pytest.fixture
 def key(customer: Account) -> str:
-    return make_key(customer, declaration(), 1)
+    return make_key(customer, declaration(), 1, grant=False)
 
 
 def failure(call: Callable[[], object]) -> KeyAccessError:
