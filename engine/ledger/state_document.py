@@ -8,9 +8,19 @@ from typing import TYPE_CHECKING, Any
 
 import rfc8785
 
+from engine.access.model import KeyState
 from engine.arn import parse_key_arn
 from engine.errors import DamagedError, InputError
-from engine.lifecycle import Agreement, Confirmation, Generation, GenerationState, Mode, Rotation, TenantState
+from engine.lifecycle import (
+    Agreement,
+    Confirmation,
+    Generation,
+    GenerationState,
+    Mode,
+    Observation,
+    Rotation,
+    TenantState,
+)
 from engine.times import format_time, parse_time
 
 if TYPE_CHECKING:
@@ -96,7 +106,7 @@ def decode_state(encoded: bytes) -> TenantState:
 
 
 def _encode_generation(generation: Generation) -> dict[str, Any]:
-    confirmed = generation.confirmed
+    confirmed, observed = generation.confirmed, generation.observed
     return {
         "number": generation.number,
         "key_arn": str(generation.key_arn),
@@ -108,11 +118,12 @@ def _encode_generation(generation: Generation) -> dict[str, Any]:
         "retired_at": _time(generation.retired_at),
         "released_at": _time(generation.released_at),
         "deleted_at": _time(generation.deleted_at),
+        "observed": None if observed is None else _encode_observation(observed),
     }
 
 
 def _decode_generation(entry: dict[str, Any]) -> Generation:
-    confirmed = entry["confirmed"]
+    confirmed, observed = entry["confirmed"], entry["observed"]
     return Generation(
         number=entry["number"],
         key_arn=parse_key_arn(entry["key_arn"]),
@@ -124,7 +135,18 @@ def _decode_generation(entry: dict[str, Any]) -> Generation:
         retired_at=_parsed(entry["retired_at"]),
         released_at=_parsed(entry["released_at"]),
         deleted_at=_parsed(entry["deleted_at"]),
+        observed=None if observed is None else _decode_observation(observed),
     )
+
+
+def _encode_observation(observed: Observation) -> dict[str, Any]:
+    key_state = None if observed.key_state is None else observed.key_state.value
+    return {"key_state": key_state, "since": format_time(observed.since)}
+
+
+def _decode_observation(entry: dict[str, Any]) -> Observation:
+    key_state = entry["key_state"]
+    return Observation(None if key_state is None else KeyState(key_state), parse_time(entry["since"]))
 
 
 def _time(at: datetime | None) -> str | None:

@@ -73,6 +73,14 @@ class Confirm:
     by: str
 
 
+@dataclass(frozen=True, slots=True)
+class Observe:
+    """Record what AWS KMS says of a generation's key now; None where it no longer has it (EKM-09)."""
+
+    number: int
+    key_state: KeyState | None
+
+
 class LastUseKnowledge(Enum):
     """What KMS could tell of a key's last successful use."""
 
@@ -114,23 +122,22 @@ class Release:
 
     Attributes:
         number: The generation.
-        key_state: What DescribeKey says now.
         failed_attempts: Uses of the disabled key that were seen to fail; None where nobody could look.
-        soak_days: For how many days the key must have been retired before.
+        soak_days: For how many days the key must have been seen disabled.
+        override: Who answers for it where nobody could look, and why; None for nobody.
     """
 
     number: int
-    key_state: KeyState
     failed_attempts: int | None
     soak_days: int
+    override: Override | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class MarkDeleted:
-    """Record that KMS no longer has a released generation's key, or will not have it."""
+    """Record that KMS was seen no longer to have a released generation's key, or to be about to delete it."""
 
     number: int
-    key_state: KeyState | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,7 +154,9 @@ class Reinstate:
     by: str
 
 
-Command = Register | Enable | Rotate | FinishRewrap | Confirm | Retire | Release | MarkDeleted | Revoke | Reinstate
+Command = (
+    Register | Enable | Rotate | FinishRewrap | Confirm | Observe | Retire | Release | MarkDeleted | Revoke | Reinstate
+)
 
 
 @dataclass(frozen=True, slots=True)

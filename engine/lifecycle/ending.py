@@ -23,6 +23,8 @@ from engine.lifecycle.commands import (
 )
 from engine.lifecycle.state import GenerationState, Rotation, TenantState
 
+_OVERRIDE_ATTEMPTS = "if you looked yourself, say so: --override-by NAME --override-reason TEXT"
+_GONE = {None, KeyState.PENDING_DELETION}
 _OVERRIDE = "if you know that nothing uses it, say so: --override-by NAME --override-reason TEXT"
 
 
@@ -73,6 +75,10 @@ def retire(state: TenantState, command: Retire, at: datetime) -> Answer:
     )
 
 
+def _text(key_state: KeyState | None) -> str:
+    return "gone" if key_state is None else key_state.value
+
+
 def _is_known(last_use: LastUse) -> bool:
     """Whether KMS tells when the key was used: a known use is never overridden."""
     return last_use.knowledge is LastUseKnowledge.USED and last_use.at is not None
@@ -117,16 +123,17 @@ def release(state: TenantState, command: Release, at: datetime) -> Answer:
         return refused("the ledger does not know it")
     if generation.state is not GenerationState.RETIRED or generation.retired_at is None:
         return refused(f"it is {generation.state.value}, not retired", f"`keyturn retire {command.number}` first")
-    if command.key_state is not KeyState.DISABLED:
+    seen = generation.observed
+    if seen is None or seen.key_state is not KeyState.DISABLED:
+        what = "was never looked at" if seen is None else f"was last seen {_text(seen.key_state)}, not Disabled"
         return refused(
-            f"its key is {command.key_state.value}, not Disabled",
-            f"declare generation {command.number} as state: retired and deploy, or disable the key",
+            f"its key {what}", f"declare generation {command.number} as state: retired and deploy: that disables it"
         )
-    due = generation.retired_at + timedelta(days=command.soak_days)
+    due = max(seen.since, generation.retired_at) + timedelta(days=command.soak_days)
     if at < due:
-        return refused(f"it soaks until {due:%Y-%m-%d %H:%M} UTC, {command.soak_days} days after it was retired")
-    if command.failed_attempts is None:
-        return refused("nobody looked for failed attempts to use the disabled key")
+        return refused(f"it soaks until {due:%Y-%m-%d %H:%M} UTC, {command.soak_days} days after it was seen disabled")
+    if command.failed_attempts is None and not _is_signed(command.override):
+        return refused("nobody looked for failed attempts to use the disabled key", _OVERRIDE_ATTEMPTS)
     if command.failed_attempts:
         return refused(
             f"{command.failed_attempts} attempts to use the disabled key were seen",
@@ -135,7 +142,13 @@ def release(state: TenantState, command: Release, at: datetime) -> Answer:
     return Transition(
         state.with_generation(replace(generation, state=GenerationState.RELEASED, released_at=at)),
         "released",
-        {"generation": command.number, "key_arn": str(generation.key_arn)},
+        {
+            "generation": command.number,
+            "key_arn": str(generation.key_arn),
+            "disabled_since": f"{seen.since:%Y-%m-%d %H:%M} UTC",
+            "override_by": command.override.by if command.override else None,
+            "override_reason": command.override.reason if command.override else None,
+        },
     )
 
 
@@ -145,10 +158,10 @@ def mark_deleted(state: TenantState, command: MarkDeleted, at: datetime) -> Answ
     if generation is None or generation.state is not GenerationState.RELEASED:
         standing = generation.state.value if generation is not None else "unknown to the ledger"
         return Refusal("deletion", f"generation {command.number} is {standing}, not released", ("EKM-17",))
-    if command.key_state not in {None, KeyState.PENDING_DELETION}:
-        return Refusal(
-            "deletion", f"the key of generation {command.number} is still {command.key_state.value}", ("EKM-09",)
-        )
+    seen = generation.observed
+    if seen is None or seen.key_state not in _GONE:
+        what = "was never looked at" if seen is None else f"is still {_text(seen.key_state)}"
+        return Refusal("deletion", f"the key of generation {command.number} {what}", ("EKM-09",))
     return Transition(
         state.with_generation(replace(generation, state=GenerationState.DELETED, deleted_at=at)),
         "deleted",

@@ -24,9 +24,12 @@ deleted(1)`. Every answer is a `Transition` or a `Refusal`; a refusal changes no
 - **retention** (EKM-33, EKM-34): a generation is retired only when it is not current, no move is in
   flight, no data key stands under it, the current one is integrated, the retention days have passed
   since, and KMS knows of no use since then. An unknown last use refuses, unless a person overrides it.
-- **release** (EKM-17): a generation is released only when it is retired, its key is disabled, and it
-  has soaked without a failed attempt to use it. Not having looked is not "none".
-- **deletion**: a generation is deleted only when it is released and its key is gone or pending deletion.
+- **observation** (EKM-09): what KMS says of a key is recorded as it is seen, in any mode; it changes no
+  generation's state, and how long a key has been seen disabled counts from the first such look.
+- **release** (EKM-17): a generation is released only when it is retired, and its key has been seen disabled
+  for the days of the soak without a failed attempt to use it. Not having looked is not "none", unless a
+  person answers for it.
+- **deletion**: a generation is deleted only when it is released and its key is seen gone or pending deletion.
 - **revocation** (EKM-10): the customer may revoke at any time in enterprise mode; while revoked nothing
   is registered, enabled or rotated. Neither revoking nor reinstating changes the mode.
 """
@@ -43,6 +46,7 @@ from engine.lifecycle.commands import (
     Enable,
     FinishRewrap,
     MarkDeleted,
+    Observe,
     Refusal,
     Register,
     Reinstate,
@@ -60,6 +64,7 @@ from engine.lifecycle.state import (
     Generation,
     GenerationState,
     Mode,
+    Observation,
     Rotation,
     TenantState,
 )
@@ -90,6 +95,8 @@ def decide(state: TenantState, command: Command, at: datetime) -> Answer:
             return _finish_rewrap(state, command, at)
         case Confirm():
             return _confirm(state, command, at)
+        case Observe():
+            return _observe(state, command, at)
         case Retire():
             return retire(state, command, at)
         case Release():
@@ -281,6 +288,23 @@ def _confirm(state: TenantState, command: Confirm, at: datetime) -> Answer:
         at,
         "confirmed",
         {"generation": command.number, "key_arn": str(command.key_arn), "by": command.by},
+    )
+
+
+def _observe(state: TenantState, command: Observe, at: datetime) -> Answer:
+    generation = state.find(command.number)
+    if generation is None:
+        return Refusal("observation", f"the ledger does not know generation {command.number}", ("EKM-09",))
+    before = generation.observed
+    since = at if before is None or before.key_state is not command.key_state else before.since
+    return Transition(
+        state.with_generation(replace(generation, observed=Observation(command.key_state, since))),
+        "observed",
+        {
+            "generation": command.number,
+            "key_arn": str(generation.key_arn),
+            "key_state": "gone" if command.key_state is None else command.key_state.value,
+        },
     )
 
 

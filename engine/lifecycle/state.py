@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from datetime import datetime
 
+    from engine.access.model import KeyState
     from engine.arn import KeyArn
 
 SERVICE_GENERATION = 0
@@ -51,6 +52,19 @@ class Agreement:
 
 
 @dataclass(frozen=True, slots=True)
+class Observation:
+    """What AWS KMS was last seen to say of a key.
+
+    Attributes:
+        key_state: The key state; None where KMS no longer has the key.
+        since: Since when it was seen so at every look, UTC.
+    """
+
+    key_state: KeyState | None
+    since: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class Generation:
     """One KMS key of the tenant's line, as the ledger knows it."""
 
@@ -64,6 +78,7 @@ class Generation:
     retired_at: datetime | None = None
     released_at: datetime | None = None
     deleted_at: datetime | None = None
+    observed: Observation | None = None
 
     @property
     def must_stay_enabled(self) -> bool:

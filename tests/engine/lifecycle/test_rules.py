@@ -18,6 +18,7 @@ from engine.lifecycle import (
     LastUseKnowledge,
     MarkDeleted,
     Mode,
+    Observe,
     Override,
     Refusal,
     Register,
@@ -42,13 +43,16 @@ ROTATE_2 = Rotate(2, key_arn(2))
 MOVED_2 = FinishRewrap(epoch=2, remaining=0, unverified=0, set_aside=0)
 CONFIRM_2 = Confirm(2, key_arn(2), "Ada")
 RETIRE_1 = Retire(1, data_keys=0, last_use=NEVER_USED, retention_days=0)
-RELEASE_1 = Release(1, KeyState.DISABLED, failed_attempts=0, soak_days=0)
-DELETED_1 = MarkDeleted(1, KeyState.PENDING_DELETION)
+DISABLED_1 = Observe(1, KeyState.DISABLED)
+RELEASE_1 = Release(1, failed_attempts=0, soak_days=0)
+GONE_1 = Observe(1, KeyState.PENDING_DELETION)
+DELETED_1 = MarkDeleted(1)
 
 SIGNED = Override("Ada", "looked in CloudTrail")
 
 ENABLED = (REGISTER, ENABLE, MOVED_1, CONFIRM_1)
 ROTATED = (*ENABLED, ROTATE_2, MOVED_2, CONFIRM_2)
+RETIRED = (*ROTATED, RETIRE_1)
 
 
 def after(*commands: Command, state: TenantState | None = None) -> TenantState:
@@ -75,7 +79,7 @@ def states(state: TenantState) -> dict[int, GenerationState]:
 
 
 def test_a_whole_life_from_cloud_to_a_deleted_first_generation() -> None:
-    state = after(*ROTATED, RETIRE_1, RELEASE_1, DELETED_1)
+    state = after(*ROTATED, RETIRE_1, DISABLED_1, RELEASE_1, GONE_1, DELETED_1)
     assert state.mode is Mode.ENTERPRISE
     assert states(state) == {1: GenerationState.DELETED, 2: GenerationState.CURRENT}
     assert state.rotation is None
@@ -264,11 +268,19 @@ def test_a_use_before_the_integration_does_not_stop_a_retirement() -> None:
 @pytest.mark.parametrize(
     ("commands", "release", "reason"),
     [
-        (ROTATED, RELEASE_1, "not retired"),
-        ((*ROTATED, RETIRE_1), replace(RELEASE_1, key_state=KeyState.ENABLED), "Enabled, not Disabled"),
-        ((*ROTATED, RETIRE_1), replace(RELEASE_1, soak_days=1), "soaks until"),
-        ((*ROTATED, RETIRE_1), replace(RELEASE_1, failed_attempts=2), "2 attempts"),
-        ((*ROTATED, RETIRE_1), replace(RELEASE_1, failed_attempts=None), "nobody looked"),
+        ((*ROTATED, DISABLED_1), RELEASE_1, "not retired"),
+        (RETIRED, RELEASE_1, "was never looked at"),
+        ((*RETIRED, Observe(1, KeyState.ENABLED)), RELEASE_1, "last seen Enabled, not Disabled"),
+        ((*RETIRED, DISABLED_1, Observe(1, KeyState.ENABLED)), RELEASE_1, "last seen Enabled, not Disabled"),
+        ((*RETIRED, DISABLED_1), replace(RELEASE_1, soak_days=1), "soaks until"),
+        ((*RETIRED, DISABLED_1), replace(RELEASE_1, failed_attempts=2), "2 attempts"),
+        ((*RETIRED, DISABLED_1), replace(RELEASE_1, failed_attempts=2, override=SIGNED), "2 attempts"),
+        ((*RETIRED, DISABLED_1), replace(RELEASE_1, failed_attempts=None), "nobody looked"),
+        (
+            (*RETIRED, DISABLED_1),
+            replace(RELEASE_1, failed_attempts=None, override=Override("Ada", "")),
+            "nobody looked",
+        ),
     ],
 )
 def test_a_generation_is_not_released_before_it_is_retired_disabled_and_soaked(
@@ -278,11 +290,37 @@ def test_a_generation_is_not_released_before_it_is_retired_disabled_and_soaked(
     assert reason in answer.message
 
 
-def test_only_a_released_generation_whose_key_is_gone_is_deleted() -> None:
-    refusal(after(*ROTATED, RETIRE_1), DELETED_1, "deletion", "EKM-17")
-    released = after(*ROTATED, RETIRE_1, RELEASE_1)
-    refusal(released, MarkDeleted(1, KeyState.DISABLED), "deletion", "EKM-09")
-    assert states(after(MarkDeleted(1, None), state=released))[1] is GenerationState.DELETED
+def test_the_soak_counts_from_the_first_of_an_unbroken_row_of_looks_at_a_disabled_key() -> None:
+    state = after(*RETIRED, DISABLED_1)
+    for days, command in ((1, DISABLED_1), (2, Observe(1, KeyState.ENABLED)), (3, DISABLED_1), (4, DISABLED_1)):
+        answer = decide(state, command, NOW + timedelta(days=days))
+        assert isinstance(answer, Transition)
+        state = answer.state
+    release = replace(RELEASE_1, soak_days=7)
+    assert isinstance(decide(state, release, NOW + timedelta(days=9)), Refusal)
+    assert isinstance(decide(state, release, NOW + timedelta(days=10)), Transition)
+
+
+def test_where_nobody_could_look_a_person_may_answer_for_it() -> None:
+    command = replace(RELEASE_1, failed_attempts=None, override=SIGNED)
+    assert states(after(*RETIRED, DISABLED_1, command))[1] is GenerationState.RELEASED
+
+
+@pytest.mark.requirement("EKM-09")
+def test_an_observation_changes_no_state_of_any_generation() -> None:
+    before = after(*ROTATED)
+    for key_state in (*KeyState, None):
+        for number in (1, 2):
+            assert states(after(Observe(number, key_state), state=before)) == states(before)
+    refusal(before, Observe(9, None), "observation", "EKM-09")
+
+
+def test_only_a_released_generation_whose_key_is_seen_to_go_is_deleted() -> None:
+    refusal(after(*RETIRED, GONE_1), DELETED_1, "deletion", "EKM-17")
+    released = after(*RETIRED, DISABLED_1, RELEASE_1)
+    refusal(released, DELETED_1, "deletion", "EKM-09")
+    for seen in (None, KeyState.PENDING_DELETION):
+        assert states(after(Observe(1, seen), DELETED_1, state=released))[1] is GenerationState.DELETED
 
 
 @pytest.mark.requirement("EKM-10")
