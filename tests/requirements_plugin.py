@@ -91,7 +91,7 @@ class RequirementsPlugin:
         return (
             self._config.args_source is pytest.Config.ArgsSource.TESTPATHS
             and not option.keyword
-            and not option.markexpr
+            and option.markexpr == "not soak"
             and not getattr(option, "lf", False)
         )
 
