@@ -123,7 +123,16 @@ def connect_kms(workspace: Workspace, vendor_profile: str | None) -> Connections
     from engine.kms import connect
 
     region = workspace.declaration.account.region
-    vendor = connect(region, profile=vendor_profile, identity="the vendor") if vendor_profile else None
+    vendor = (
+        connect(
+            region,
+            profile=vendor_profile,
+            identity="the vendor",
+            account_id=workspace.declaration.vendor.account_id,
+        )
+        if vendor_profile
+        else None
+    )
     return Connections(region, connect(region), vendor, vendor_profile)
 
 

@@ -51,9 +51,11 @@ def callers(customer: Account, vendor: Account | None = None) -> Callers:
     """With whose credentials a key is validated."""
     if vendor is None:
         return Callers(Kms(customer.kms))
-    return Callers(Kms(customer.kms), Kms(vendor.kms, "the vendor"), vendor.account_id)
+    return Callers(Kms(customer.kms), Kms(vendor.kms, "the vendor", vendor.account_id), vendor.account_id)
 
 
 def key_access(customer: Account, vendor: Account) -> KeyAccess:
     """With whose credentials keys are used, the service's own among them."""
-    return KeyAccess(Kms(customer.kms), Kms(vendor.kms, "the vendor"), customer.sandbox.service_key_arn)
+    return KeyAccess(
+        Kms(customer.kms), Kms(vendor.kms, "the vendor", vendor.account_id), customer.sandbox.service_key_arn
+    )

@@ -90,11 +90,19 @@ class Kms:
     Args:
         client: A boto3 KMS client; `connect` makes one.
         identity: Who calls, for messages: `the customer` or `the vendor`.
+        account_id: The account of the credentials, where it is known: a key of another account that denies
+            what it once allowed was taken away.
     """
 
-    def __init__(self, client: KMSClient, identity: str = "the customer") -> None:
+    def __init__(self, client: KMSClient, identity: str = "the customer", account_id: str | None = None) -> None:
         self._client = client
         self.identity = identity
+        self.account_id = account_id
+
+    @property
+    def endpoint_url(self) -> str:
+        """Where the calls go."""
+        return self._client.meta.endpoint_url
 
     def describe(self, key_id: str) -> KeyDetails:
         """Describe a key, by its ARN or alias."""
@@ -220,7 +228,12 @@ class Kms:
 
 
 def connect(
-    region: str, *, profile: str | None = None, endpoint_url: str | None = None, identity: str = "the customer"
+    region: str,
+    *,
+    profile: str | None = None,
+    endpoint_url: str | None = None,
+    identity: str = "the customer",
+    account_id: str | None = None,
 ) -> Kms:
     """Connect with boto3's usual chain of credentials.
 
@@ -229,6 +242,7 @@ def connect(
         profile: A profile of the user's AWS configuration, or None for the chain's own choice.
         endpoint_url: Another endpoint than AWS's, or None for what the environment says.
         identity: Who this is, for messages.
+        account_id: Whose account the credentials are of, where it is known.
 
     Raises:
         KeyAccessError: The profile does not exist or no client can be made of it.
@@ -242,7 +256,7 @@ def connect(
     )
     try:
         session = boto3.Session(profile_name=profile, region_name=region)
-        return Kms(session.client("kms", endpoint_url=endpoint_url, config=config), identity)
+        return Kms(session.client("kms", endpoint_url=endpoint_url, config=config), identity, account_id)
     except (BotoCoreError, ValueError) as error:
         raise KeyAccessError(
             KeyFailure.DENIED,

@@ -3,15 +3,16 @@
 How an error is classified, by its code and never by its text:
 
 - *revoked*: the customer took the key away. `DisabledException`; `KMSInvalidStateException` of a key that
-  DescribeKey then shows as disabled, pending deletion or without its material; `NotFoundException` for a
-  ciphertext that the key once made.
+  DescribeKey then shows as disabled, pending deletion or without its material; for a ciphertext that the key
+  once made, `NotFoundException`, and `AccessDeniedException` where the key is another account's than the
+  caller's: its policy or grant no longer gives what it gave.
 - *unavailable*: KMS, or the key store behind the key, cannot be reached. A trouble of an external key store
   also surfaces as `KMSInvalidStateException`; DescribeKey then shows `Unavailable`, or cannot be asked
   either. **Unreachable is not revoked.**
 - *throttled*: AWS asks to slow down.
 - *tampered*: the ciphertext or its encryption context is not what was once wrapped.
 - *misconfigured*: the wrong key, Region, account or usage.
-- *denied*: the caller's credentials are missing, expired, or not allowed to do it.
+- *denied*: the caller's credentials are missing, expired, or not allowed to do it by their own account.
 
 DescribeKey succeeds in every key state and does not see a changed policy, so it is only ever asked second:
 the call itself is the check (AWS KMS Developer Guide, "Key states of AWS KMS keys").
@@ -91,6 +92,11 @@ class Asker(Protocol):
         """Who calls, for messages."""
         ...
 
+    @property
+    def account_id(self) -> str | None:
+        """The account of the caller, where it is known."""
+        ...
+
     def state_or_none(self, key_arn: str) -> KeyState | None:
         """The key's state, or None where it cannot be told."""
         ...
@@ -131,8 +137,10 @@ def _from_client_error(
         standing = f" (key state {state.value})" if state is not None else ""
         if code == "KMSInvalidStateException":
             failure = KeyFailure.REVOKED if state in _TAKEN_AWAY else KeyFailure.UNAVAILABLE
-    elif code == "NotFoundException" and wrapped_once:
+    elif wrapped_once and code == "NotFoundException":
         failure = KeyFailure.REVOKED
+    elif wrapped_once and code == "AccessDeniedException" and _is_another_accounts(asker, key_arn):
+        failure, standing = KeyFailure.REVOKED, " (the key's policy or grant no longer allows it)"
     if failure is None:
         server_side = int(metadata.get("HTTPStatusCode", 0)) >= 500
         failure = KeyFailure.UNAVAILABLE if server_side else KeyFailure.MISCONFIGURED
@@ -146,6 +154,10 @@ def _from_client_error(
         aws_code=code or None,
         request_id=metadata.get("RequestId"),
     )
+
+
+def _is_another_accounts(asker: Asker, key_arn: str) -> bool:
+    return asker.account_id is not None and f":{asker.account_id}:" not in key_arn
 
 
 def _from_core_error(asker: Asker, operation: str, key_arns: tuple[str, ...], error: Exception) -> KeyAccessError:

@@ -95,13 +95,29 @@ def _root_only(customer: Account) -> str:
     return json.dumps({"Version": "2012-10-17", "Statement": [statement]})
 
 
-def test_the_vendor_without_access_is_denied(key: str, customer: Account, vendor: Account) -> None:
-    kms = Kms(vendor.kms, "the vendor")
-    kms.generate_data_key(key, CONTEXT)
+@pytest.mark.requirement("EKM-10")
+def test_a_vendor_whose_access_was_taken_away_is_revoked_for_what_the_key_once_wrapped(
+    key: str, customer: Account, vendor: Account
+) -> None:
+    kms = Kms(vendor.kms, "the vendor", vendor.account_id)
+    _, wrapped = kms.generate_data_key(key, CONTEXT)
     customer.kms.put_key_policy(KeyId=key, PolicyName="default", Policy=_root_only(customer))
-    error = failure(lambda: kms.generate_data_key(key, CONTEXT))
-    assert error.failure is KeyFailure.DENIED
-    assert "as the vendor" in error.message
+    error = failure(lambda: kms.unwrap(key, wrapped.ciphertext, CONTEXT))
+    assert error.failure is KeyFailure.REVOKED
+    assert "no longer allows it" in error.message
+    assert failure(lambda: kms.generate_data_key(key, CONTEXT)).failure is KeyFailure.DENIED
+
+
+def test_a_customer_whom_its_own_account_denies_is_not_told_that_the_key_was_revoked(
+    key: str, customer: Account
+) -> None:
+    kms = Kms(customer.kms, account_id=customer.account_id)
+    _, wrapped = kms.generate_data_key(key, CONTEXT)
+    deny = {"Effect": "Deny", "Principal": {"AWS": customer.root}, "Action": "kms:Decrypt", "Resource": "*"}
+    policy = json.loads(_root_only(customer))
+    policy["Statement"].append(deny)
+    customer.kms.put_key_policy(KeyId=key, PolicyName="default", Policy=json.dumps(policy))
+    assert failure(lambda: kms.unwrap(key, wrapped.ciphertext, CONTEXT)).failure is KeyFailure.DENIED
 
 
 def test_another_context_is_tampering(kms: Kms, key: str) -> None:
