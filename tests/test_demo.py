@@ -32,10 +32,17 @@ def demo(*arguments: str, folder: Path = ROOT) -> subprocess.CompletedProcess[st
 def test_the_demonstration_meets_every_expectation_on_a_folder_of_the_users_own(tmp_path: Path) -> None:
     source = tmp_path / "mine"
     (source / "deep" / "er").mkdir(parents=True)
+    (source / "directory" / "users").mkdir(parents=True)
+    (source / "gmail" / "anna").mkdir(parents=True)
+    (source / "kubernetes-cli").mkdir()
     (source / "empty").mkdir()
     (source / "loose.txt").write_text("loose")
     (source / "deep" / "er" / "ünïcode name.txt").write_text("x" * 3_000_000)
     (source / "deep" / "link").symlink_to("er")
+    (source / "directory" / "users" / "anna.json").write_text("{}")
+    (source / "gmail" / "anna" / "1.eml").write_text("Subject: hello")
+    (source / "kubernetes-cli" / "kubernetes-cli").write_text("a file named like its folder")
+    os.mkfifo(source / "deep" / "pipe")
     before = sorted(path.stat().st_mtime_ns for path in source.rglob("*"))
     result = demo("--input", str(source), "--keep", str(tmp_path / "kept"))
     assert result.returncode == 0, result.stdout + result.stderr

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Collection, Iterator
 
 _SAMPLES = 40
 _SAMPLE_BYTES = 48
@@ -17,9 +17,17 @@ _READ_BYTES = 64 * 1024 * 1024
 _TELLING_NAME = 12  # a shorter name may occur in ciphertext by chance
 
 
-def differences(expected: Path, found: Path) -> list[str]:
-    """The paths, from both folders, that are missing on one side or hold something else."""
-    ours = {path: _kind(expected / path) for path in _paths(expected)}
+def differences(expected: Path, found: Path, left_out: Collection[Path] = ()) -> list[str]:
+    """The paths, from both folders, that are missing on one side or hold something else.
+
+    Args:
+        expected: What was backed up; pipes, sockets and devices in it are no part of a backup.
+        found: What was restored.
+        left_out: Paths in `expected` that the backup said it left out.
+    """
+    ours = {path: kind for path in _paths(expected) if (kind := _kind(expected / path)) != "other"}
+    for path in left_out:
+        ours.pop(str(path), None)
     theirs = {path: _kind(found / path) for path in _paths(found)}
     different = sorted(ours.keys() ^ theirs.keys())
     common = sorted(ours.keys() & theirs.keys())
@@ -41,9 +49,15 @@ def count_files(folder: Path) -> tuple[int, int]:
     return len(sizes), sum(sizes)
 
 
-def plaintext_found(source: Path, vault: Path) -> list[str]:
-    """Samples of the source's names and contents that can be read in the vault."""
-    samples = list(_samples(source))
+def plaintext_found(source: Path, vault: Path, known: Collection[str] = ()) -> list[str]:
+    """Samples of the source's names and contents that can be read in the vault.
+
+    Args:
+        source: What was backed up.
+        vault: The vault's folder.
+        known: Names that may stand there, as those of workloads do where KMS needs them.
+    """
+    samples = [(what, sample) for what, sample in _samples(source) if not any(sample in os.fsencode(n) for n in known)]
     found: list[str] = []
     left = _READ_BYTES
     for path in _paths(vault):
@@ -62,9 +76,12 @@ def _samples(source: Path) -> Iterator[tuple[str, bytes]]:
         name = (source / path).name
         if len(name) >= _TELLING_NAME:
             yield f"the name {name}", os.fsencode(name)
-        with (source / path).open("rb") as stream:
-            stream.seek(max(0, (source / path).stat().st_size // 2))
-            content = stream.read(_SAMPLE_BYTES)
+        try:
+            with (source / path).open("rb") as stream:
+                stream.seek(max(0, (source / path).stat().st_size // 2))
+                content = stream.read(_SAMPLE_BYTES)
+        except OSError:  # a file that nobody can read is in no backup either
+            continue
         if len(content) == _SAMPLE_BYTES and any(content):
             yield f"content of {name}", content
 

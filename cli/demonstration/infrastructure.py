@@ -27,7 +27,7 @@ _DECLARATION = """\
 version: 1
 tenant: {tenant}
 druva: {{account_id: "{vendor}", activated: true}}
-products: [microsoft365]
+products: [microsoft365, google_workspace, entra_id]
 aws: {{account_id: "{customer}", region: {region}}}
 key_administrators: ["arn:aws:iam::{customer}:role/KeyAdmin"]
 allow_key_deletion: true

@@ -69,12 +69,12 @@ class Stage:
         """Say something in between."""
         click.echo(f"   {text}")
 
-    def keyturn(self, *arguments: str, expect: int = 0, show: Sequence[str] = ()) -> Finished:
+    def keyturn(self, *arguments: str, expect: int | tuple[int, ...] = 0, show: Sequence[str] = ()) -> Finished:
         """Run a Keyturn command.
 
         Args:
             arguments: Behind `keyturn`.
-            expect: The exit code that it must have.
+            expect: The exit code that it must have, or those that it may.
             show: Beginnings of those lines of its output that are shown.
         """
         return self.run((sys.executable, "-m", "cli", *arguments), ("keyturn", *arguments), expect, show)
@@ -86,7 +86,11 @@ class Stage:
         return json.loads(finished.stdout)
 
     def run(
-        self, command: Sequence[str], shown_as: Sequence[str], expect: int = 0, show: Sequence[str] = ()
+        self,
+        command: Sequence[str],
+        shown_as: Sequence[str],
+        expect: int | tuple[int, ...] = 0,
+        show: Sequence[str] = (),
     ) -> Finished:
         """Run any command in the customer's repository; see `keyturn`.
 
@@ -99,7 +103,8 @@ class Stage:
         for line in finished.lines():
             if any(line.strip().startswith(beginning) for beginning in show):
                 click.echo(f"     {_shortened(line.strip())}")
-        self.expect(finished.exit_code == expect, f"exit code {expect}", quiet=True)
+        codes = expect if isinstance(expect, tuple) else (expect,)
+        self.expect(finished.exit_code in codes, f"exit code {' or '.join(map(str, codes))}", quiet=True)
         return finished
 
     def _start(self, command: Sequence[str], shown_as: Sequence[str]) -> Finished:

@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from cli.demonstration.backups import VENDOR as VENDOR_PROFILE
+from cli.demonstration.backups import Backups
 from cli.demonstration.compare import count_files, differences, plaintext_found
 from cli.demonstration.infrastructure import (
     CUSTOMER,
@@ -27,6 +29,7 @@ from cli.demonstration.infrastructure import (
     write_repository,
 )
 from cli.demonstration.stage import Stage
+from engine.catalogue import Product
 from engine.errors import ExitCode, InputError
 from engine.jobs.sample_tenant import TenantSize, make_sample_tenant
 from engine.jobs.workloads import find_workloads
@@ -35,7 +38,6 @@ from engine.sandbox import Identity, Sandbox, SandboxSettings, require_sandbox, 
 if TYPE_CHECKING:
     from engine.kms import Kms
 
-_VENDOR = ("--vendor-profile", "vendor")
 _LATE = TenantSize(users=1, mails=12, documents=0, sites=0, teams=0, groups=0, public_folders=0)
 
 
@@ -79,10 +81,9 @@ class _Story:
         self._sandbox = sandbox
         self._cdktf = cdktf
         self._folder = folder
-        self._source = source.resolve() if source is not None else folder / "tenant"
-        self._made_up = source is None
-        self._labels: tuple[str, ...] = ()
-        self._held, self._held_folder = "", Path()
+        if source is None:
+            make_sample_tenant(folder / "tenant")
+        self._backups = Backups(stage, folder / "tenant" if source is None else source.resolve())
 
     def tell(self) -> None:
         click.echo(click.style("Keyturn: your own key for Druva's backups, on a sandbox on this machine", bold=True))
@@ -111,11 +112,11 @@ class _Story:
     def _enable(self, key_arn: str) -> None:
         stage = self._stage
         stage.chapter("Enterprise Key Management, enabled")
-        stage.keyturn("enable", "--key-arn", key_arn, *_VENDOR, expect=1, show=["error:"])
+        stage.keyturn("enable", "--key-arn", key_arn, *VENDOR_PROFILE, expect=1, show=["error:"])
         stage.expect(self._mode() == "Disabled", "without agreeing to the legal terms nothing is enabled", "EKM-26")
         digest = hashlib.sha256(TERMS.encode()).hexdigest()
         agreement = ("--terms", "terms.txt", "--agree-terms", digest, "--agreed-by", "Ada Lovelace")
-        enabled = stage.keyturn("enable", "--key-arn", key_arn, *agreement, *_VENDOR, show=["ok", "enabled"])
+        enabled = stage.keyturn("enable", "--key-arn", key_arn, *agreement, *VENDOR_PROFILE, show=["ok", "enabled"])
         stage.expect(
             "wrapped and unwrapped as the vendor" in enabled.stderr, "the vendor really can use the key", "EKM-23"
         )
@@ -125,21 +126,13 @@ class _Story:
     def _back_up(self) -> None:
         stage = self._stage
         stage.chapter("A backup under your key")
-        if self._made_up:
-            make_sample_tenant(self._source)
-        files, size = count_files(self._source)
+        files, size = count_files(self._backups.source)
         stage.say(f"the tenant: {files} files, {size / 1_000_000:.0f} MB")
-        workloads = find_workloads(self._source)
-        if not workloads:
-            raise InputError(f"the folder {str(self._source)!r} holds nothing to back up")
-        held = next((workload for workload in workloads if not workload.loose), workloads[0])
-        self._labels = tuple(f"--workload={workload.label}" for workload in workloads)
-        self._held, self._held_folder = held.label, Path(*held.folder)
-        backup = ("run", "backup", "--source", str(self._source), *_VENDOR, "--legal-hold", self._held)
-        stage.keyturn(*backup, show=[f"{len(workloads)} of {len(workloads)} workloads"])
+        self._backups.back_up(legal_hold=True)
         under = self._generation(1)["data_keys"]
-        stage.expect(under == len(workloads), f"{under} workloads, each under a data key of its own", "EKM-41")
-        seen = plaintext_found(self._source, stage.folder / ".keyturn" / "vault")
+        stage.expect(under == self._backups.count, f"{under} workloads, each under a data key of its own", "EKM-41")
+        labels = [workload.label for workload in find_workloads(self._backups.source)]
+        seen = plaintext_found(self._backups.source, stage.folder / ".keyturn" / "vault", labels)
         stage.expect(not seen, "no file's name or content can be read in the vault", "EKM-02")
 
     def _second_generation(self) -> str:
@@ -158,9 +151,9 @@ class _Story:
     def _rotate(self, first: str, second: str) -> None:
         stage = self._stage
         stage.chapter("The rotation, without interruption")
-        stage.keyturn("rotate", "--to", "2", "--key-arn", first, *_VENDOR, expect=1, show=["error:"])
+        stage.keyturn("rotate", "--to", "2", "--key-arn", first, *VENDOR_PROFILE, expect=1, show=["error:"])
         stage.expect(self._current() == first, "a key that was used before is refused, and the old one stays", "EKM-31")
-        stage.keyturn("rotate", "--to", "2", "--key-arn", second, *_VENDOR, show=["new data keys", "next"])
+        stage.keyturn("rotate", "--to", "2", "--key-arn", second, *VENDOR_PROFILE, show=["new data keys", "next"])
         stage.keyturn("retire", "1", expect=1, show=["error:"])
         stage.expect(self._generation(1)["ledger"] == "retained", "the old key is not let go too early", "EKM-33")
         stage.keyturn("confirm", "2", "--key-arn", second, "--by", "Ada Lovelace", show=["generation"])
@@ -178,12 +171,14 @@ class _Story:
         (made,) = (self._folder / "made" / "exchange_online").iterdir()
         (later / "exchange_online").mkdir(parents=True)
         made.rename(later / label)
-        stage.keyturn("run", "backup", "--source", str(later), *_VENDOR, show=["1 of 1"])
-        before, after = self._folder / "restored", self._folder / "restored-later"
-        stage.keyturn("run", "restore", "--to", str(before), *self._labels, *_VENDOR, show=[f"{len(self._labels)} of"])
-        stage.expect(not differences(self._source, before), "what was stored before the rotation is restored", "EKM-35")
-        stage.keyturn("run", "restore", "--to", str(after), "--workload", label, *_VENDOR, show=["1 of 1"])
-        stage.expect(not differences(later, after), "what was stored after it, too", "EKM-35")
+        added = Backups(stage, later)
+        added.back_up()
+        stage.expect(
+            not self._backups.restore(self._folder / "restored"),
+            "what was stored before the rotation is restored",
+            "EKM-35",
+        )
+        stage.expect(not added.restore(self._folder / "restored-later"), "what was stored after it, too", "EKM-35")
 
     def _block_the_dangerous_plan(self) -> None:
         stage = self._stage
@@ -209,16 +204,22 @@ class _Story:
         stage.chapter("You revoke the key")
         self._kms().disable_key(key_arn)
         stage.say(f"{key_arn} is disabled in AWS KMS")
-        failed = stage.keyturn("run", "backup", "--source", str(self._source), *_VENDOR, expect=4)
+        failed = stage.keyturn("run", "backup", "--source", str(self._backups.source), *VENDOR_PROFILE, expect=4)
         stage.say(next((line for line in failed.stderr.splitlines() if line.startswith("error:")), ""))
         stage.expect("revoked" in failed.stderr, "the next backup fails, and says that the key is revoked", "EKM-46")
         nothing = self._folder / "refused"
-        stage.keyturn("run", "restore", "--to", str(nothing), *_VENDOR, expect=4)
+        stage.keyturn("run", "restore", "--to", str(nothing), *VENDOR_PROFILE, expect=4)
         stage.expect(count_files(nothing)[0] == 0, "a restore fails and writes nothing", "EKM-10")
-        held = self._folder / "held"
-        stage.keyturn("run", "download", "--legal-hold", "--to", str(held), *_VENDOR, show=[self._held])
+        held = self._backups.held
+        if held is None:
+            stage.say("nothing in this folder is of a product that has legal hold")
+            return
+        to, product = self._folder / "held", held.product or Product.MICROSOFT_365
+        hold = ("--legal-hold", "--workload", held.label, "--product", product.value)
+        stage.keyturn("run", "download", *hold, "--to", str(to), *VENDOR_PROFILE, show=[held.label])
+        folder = Path(*held.folder)
         stage.expect(
-            not differences(self._source / self._held_folder, held / self._held_folder),
+            count_files(to)[0] > 0 and (held.loose or not differences(self._backups.source / folder, to / folder)),
             "the legal hold download does not fail, byte for byte",
             "EKM-43",
         )
@@ -227,10 +228,8 @@ class _Story:
         stage = self._stage
         stage.chapter("You give it back")
         self._kms().enable_key(key_arn)
-        stage.keyturn("run", "backup", "--source", str(self._source), *_VENDOR, show=[f"{len(self._labels)} of"])
-        again = self._folder / "again"
-        stage.keyturn("run", "restore", "--to", str(again), *self._labels, *_VENDOR, show=[f"{len(self._labels)} of"])
-        stage.expect(not differences(self._source, again), "backups and restores work again", "EKM-09")
+        self._backups.back_up()
+        stage.expect(not self._backups.restore(self._folder / "again"), "backups and restores work again", "EKM-09")
         stage.keyturn("history", show=["enabled", "rotation", "integrated"])
 
     def _mode(self) -> str:
