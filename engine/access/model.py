@@ -97,6 +97,7 @@ class Grant:
         encryption_context_subset: The constraint, or None without one.
         name: The grant's name, or None.
         source_arn: The constraint on the AWS resource that the call is made for, or None without one.
+        issuing_account: Who made the grant, where KMS tells it; decides nothing of what it allows.
     """
 
     grant_id: str
@@ -107,6 +108,7 @@ class Grant:
     encryption_context_subset: Mapping[str, str] | None = None
     name: str | None = None
     source_arn: str | None = None
+    issuing_account: str | None = None
 
 
 class KeyState(Enum):

@@ -1,5 +1,6 @@
 """The one edge to AWS KMS."""
 
-from engine.kms.client import KeyDetails, KeyUsage, Kms, WrappedBytes, connect
+from engine.kms.administration import KeyDetails, KeyUsage
+from engine.kms.client import Kms, WrappedBytes, connect
 
 __all__ = ["KeyDetails", "KeyUsage", "Kms", "WrappedBytes", "connect"]

@@ -1,72 +1,20 @@
-"""Every call that the engine makes to AWS KMS.
+"""The use of keys for data keys: made, wrapped, unwrapped, moved; and statements signed.
 
-DescribeKey succeeds in every key state and does not see a changed policy, so it is only ever asked second:
-the call itself is the check (AWS KMS Developer Guide, "Key states of AWS KMS keys").
-
-Permissions, on the keys concerned: `kms:DescribeKey` for everything; `kms:GenerateDataKey`, `kms:Encrypt`,
-`kms:Decrypt` for data keys; `kms:ReEncryptFrom` and `kms:ReEncryptTo` for a rewrap; `kms:GetKeyPolicy`,
-`kms:ListGrants` and `kms:ListResourceTags` for validation.
+Permissions, on the keys concerned: `kms:GenerateDataKey`, `kms:Encrypt` and `kms:Decrypt` for data keys;
+`kms:ReEncryptFrom` and `kms:ReEncryptTo` for a rewrap; `kms:Sign` and `kms:GetPublicKey` for statements.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from engine.access.model import Grant, KeyState
-from engine.arn import KeyArn, parse_key_arn
 from engine.errors import KeyAccessError, KeyFailure
+from engine.kms.administration import KeyAdministration
 from engine.kms.errors import translated
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from datetime import datetime
-
-    from mypy_boto3_kms.client import KMSClient
-
-
-@dataclass(frozen=True, slots=True)
-class KeyDetails:
-    """What DescribeKey tells of a key (EKM-21).
-
-    Attributes:
-        arn: The full ARN.
-        state: The key state.
-        customer_managed: True for a customer managed key, False for one of AWS's own.
-        usage: Such as `ENCRYPT_DECRYPT`.
-        spec: Such as `SYMMETRIC_DEFAULT`.
-        origin: Such as `AWS_KMS`.
-        multi_region: Whether it is a multi-Region key.
-        created_at: When it was created.
-        deletion_at: When it will be deleted, or None.
-        description: Its description.
-    """
-
-    arn: KeyArn
-    state: KeyState
-    customer_managed: bool
-    usage: str
-    spec: str
-    origin: str
-    multi_region: bool
-    created_at: datetime
-    deletion_at: datetime | None
-    description: str
-
-
-@dataclass(frozen=True, slots=True)
-class KeyUsage:
-    """What GetKeyLastUsage tells of a key.
-
-    Attributes:
-        last_used_at: The last successful cryptographic use that KMS recorded, or None.
-        tracked_since: Since when KMS records it.
-        created_at: When the key was created; where that is before `tracked_since`, no record is no proof.
-    """
-
-    last_used_at: datetime | None
-    tracked_since: datetime
-    created_at: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,60 +32,8 @@ class WrappedBytes:
     key_material_id: str | None
 
 
-class Kms:
-    """AWS KMS with one set of credentials in one Region.
-
-    Args:
-        client: A boto3 KMS client; `connect` makes one.
-        identity: Who calls, for messages: `the customer` or `the vendor`.
-        account_id: The account of the credentials, where it is known: a key of another account that denies
-            what it once allowed was taken away.
-    """
-
-    def __init__(self, client: KMSClient, identity: str = "the customer", account_id: str | None = None) -> None:
-        self._client = client
-        self.identity = identity
-        self.account_id = account_id
-
-    @property
-    def endpoint_url(self) -> str:
-        """Where the calls go."""
-        return self._client.meta.endpoint_url
-
-    def describe(self, key_id: str) -> KeyDetails:
-        """Describe a key, by its ARN or alias."""
-        with translated(self, "DescribeKey", key_id):
-            return _details(self._client.describe_key(KeyId=key_id)["KeyMetadata"])
-
-    def policy(self, key_arn: str) -> str:
-        """The key policy as JSON text. Works in the key's own account only."""
-        with translated(self, "GetKeyPolicy", key_arn):
-            return self._client.get_key_policy(KeyId=key_arn, PolicyName="default")["Policy"]
-
-    def grants(self, key_arn: str) -> tuple[Grant, ...]:
-        """Every grant of the key."""
-        with translated(self, "ListGrants", key_arn):
-            pages = self._client.get_paginator("list_grants").paginate(KeyId=key_arn)
-            return tuple(_grant(entry) for page in pages for entry in page["Grants"])
-
-    def tags(self, key_arn: str) -> Mapping[str, str]:
-        """The key's tags. Works in the key's own account only."""
-        with translated(self, "ListResourceTags", key_arn):
-            pages = self._client.get_paginator("list_resource_tags").paginate(KeyId=key_arn)
-            return {tag["TagKey"]: tag["TagValue"] for page in pages for tag in page["Tags"]}
-
-    def aliases(self, key_arn: str) -> tuple[str, ...]:
-        """The names of the aliases that point to the key. Works in the key's own account only."""
-        with translated(self, "ListAliases", key_arn):
-            pages = self._client.get_paginator("list_aliases").paginate(KeyId=key_arn)
-            return tuple(sorted(entry["AliasName"] for page in pages for entry in page["Aliases"]))
-
-    def usage(self, key_arn: str) -> KeyUsage:
-        """When the key was last used. Works in the key's own account only, at 5 requests a second."""
-        with translated(self, "GetKeyLastUsage", key_arn):
-            answer = self._client.get_key_last_usage(KeyId=key_arn)
-            last = answer.get("KeyLastUsage", {}).get("Timestamp")
-            return KeyUsage(last, answer["TrackingStartDate"], answer["KeyCreationDate"])
+class Kms(KeyAdministration):
+    """AWS KMS with one set of credentials in one Region; `connect` makes one."""
 
     def generate_data_key(self, key_arn: str, context: Mapping[str, str]) -> tuple[bytearray, WrappedBytes]:
         """Make a data key of 32 bytes under a key.
@@ -207,25 +103,6 @@ class Kms:
             )
             return answer["Signature"]
 
-    def enable_key(self, key_arn: str) -> None:
-        """Enable a disabled key. Works in the key's own account only."""
-        with translated(self, "EnableKey", key_arn):
-            self._client.enable_key(KeyId=key_arn)
-
-    def disable_key(self, key_arn: str) -> None:
-        """Disable a key. Works in the key's own account only."""
-        with translated(self, "DisableKey", key_arn):
-            self._client.disable_key(KeyId=key_arn)
-
-    def state_or_none(self, key_arn: str) -> KeyState | None:
-        """The key's state, or None where it cannot be told; for looking second, after another call failed."""
-        from botocore.exceptions import BotoCoreError, ClientError
-
-        try:
-            return KeyState(self._client.describe_key(KeyId=key_arn)["KeyMetadata"]["KeyState"])
-        except (BotoCoreError, ClientError, ValueError):
-            return None
-
 
 def connect(
     region: str,
@@ -263,31 +140,3 @@ def connect(
             f"AWS KMS cannot be used as {identity}: {error}",
             hint="check the AWS profile and settings",
         ) from error
-
-
-def _details(metadata: Any) -> KeyDetails:
-    return KeyDetails(
-        arn=parse_key_arn(metadata["Arn"]),
-        state=KeyState(metadata["KeyState"]),
-        customer_managed=metadata.get("KeyManager") == "CUSTOMER",
-        usage=metadata.get("KeyUsage", ""),
-        spec=metadata.get("KeySpec", ""),
-        origin=metadata.get("Origin", ""),
-        multi_region=bool(metadata.get("MultiRegion", False)),
-        created_at=metadata["CreationDate"],
-        deletion_at=metadata.get("DeletionDate"),
-        description=metadata.get("Description", ""),
-    )
-
-
-def _grant(entry: Any) -> Grant:
-    constraints = entry.get("Constraints", {})
-    return Grant(
-        grant_id=entry["GrantId"],
-        grantee_principal=entry["GranteePrincipal"],
-        operations=frozenset(entry["Operations"]),
-        retiring_principal=entry.get("RetiringPrincipal"),
-        encryption_context_equals=constraints.get("EncryptionContextEquals"),
-        encryption_context_subset=constraints.get("EncryptionContextSubset"),
-        name=entry.get("Name"),
-    )
