@@ -9,8 +9,8 @@ Anyone who has the data key can read a payload with a public implementation of t
   (4 bytes, big-endian) | 1 for the last segment, else 0`, so that none can be moved, left out or added behind
   the end. A sealed segment is 2^20 bytes with its tag of 16; the first shares them with the header; the last
   may be shorter. An empty message is one empty segment.
-- The data key is asked for before each segment, so that a source of keys can end its use in the midst of a
-  message (EKM-46).
+- The message's cipher is asked for before each segment, so that a source of keys can end its use in the midst
+  of a message (EKM-46).
 
 Source: Tink's documentation, "AES-GCM-HKDF Streaming AEAD".
 """
@@ -39,15 +39,32 @@ KEY_BYTES = 32
 _MOST_SEGMENTS = 1 << 32
 
 
-class KeySource(Protocol):
-    """Where a stream takes its data key from."""
+@dataclass(frozen=True, slots=True)
+class Message:
+    """What the key of one message is derived from, beside the data key.
 
-    def use(self) -> bytes | bytearray:
-        """The data key, for one segment; the same object as before unless it had to be fetched again.
+    Attributes:
+        salt: Random, from its header.
+        associated_data: What it belongs to; bound to it, not stored in it.
+    """
+
+    salt: bytes
+    associated_data: bytes
+
+
+class KeySource(Protocol):
+    """Keeps a data key and what is derived from it, all in one place, so that all of it ends at once."""
+
+    def message_cipher(self, message: Message) -> AESGCM:
+        """The cipher of a message, for one segment; the caller keeps it no longer than that.
 
         Raises:
-            KeyAccessError: It may not be used any more.
+            KeyAccessError: The data key may not be used any more.
         """
+        ...
+
+    def forget(self, message: Message) -> None:
+        """Let go of the cipher of a message that is over."""
         ...
 
 
@@ -56,10 +73,27 @@ class HeldKey:
 
     def __init__(self, data_key: bytes | bytearray) -> None:
         self._data_key = data_key
+        self._ciphers: dict[Message, AESGCM] = {}
 
-    def use(self) -> bytes | bytearray:
-        """The data key."""
-        return self._data_key
+    def message_cipher(self, message: Message) -> AESGCM:
+        """The cipher of a message."""
+        if message not in self._ciphers:
+            self._ciphers[message] = derived_cipher(self._data_key, message)
+        return self._ciphers[message]
+
+    def forget(self, message: Message) -> None:
+        """Let go of the cipher of a message."""
+        self._ciphers.pop(message, None)
+
+
+def derived_cipher(data_key: bytes | bytearray, message: Message) -> AESGCM:
+    """The cipher of a message; the key that it is made with is wiped."""
+    message_key = bytearray(KEY_BYTES)
+    derivation = HKDF(SHA256(), KEY_BYTES, message.salt, message.associated_data)
+    derivation.derive_into(data_key, message_key)
+    cipher = AESGCM(message_key)
+    message_key[:] = bytes(KEY_BYTES)
+    return cipher
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,15 +136,13 @@ class SegmentCipher:
 
     def __init__(self, keys: KeySource, header: Header, associated_data: bytes, name: str) -> None:
         self._keys = keys
-        self._header = header
-        self._associated_data = associated_data
+        self._nonce_prefix = header.nonce_prefix
+        self._message = Message(header.salt, associated_data)
         self._name = name
-        self._data_key: bytes | bytearray | None = None
-        self._message_cipher: AESGCM | None = None
 
     def seal(self, number: int, plaintext: memoryview, into: memoryview, *, last: bool) -> None:
         """Seal one segment into a buffer of exactly 16 bytes more; the two must not overlap."""
-        self._cipher().encrypt_into(self._nonce(number, last=last), plaintext, None, into)
+        self._keys.message_cipher(self._message).encrypt_into(self._nonce(number, last=last), plaintext, None, into)
 
     def open(self, number: int, ciphertext: memoryview, into: memoryview, *, last: bool) -> None:
         """Open one segment into a buffer of exactly 16 bytes less; the two must not overlap.
@@ -120,7 +152,9 @@ class SegmentCipher:
                 is then without meaning and must not be used.
         """
         try:
-            self._cipher().decrypt_into(self._nonce(number, last=last), ciphertext, None, into)
+            self._keys.message_cipher(self._message).decrypt_into(
+                self._nonce(number, last=last), ciphertext, None, into
+            )
         except InvalidTag as error:
             raise DamagedError(
                 f"{self._name} is damaged: segment {number} is not what was stored there",
@@ -129,23 +163,12 @@ class SegmentCipher:
 
     def forget(self) -> None:
         """Let go of the message's key."""
-        self._data_key = self._message_cipher = None
-
-    def _cipher(self) -> AESGCM:
-        data_key = self._keys.use()
-        if self._message_cipher is None or data_key is not self._data_key:
-            message_key = bytearray(KEY_BYTES)
-            derivation = HKDF(SHA256(), KEY_BYTES, self._header.salt, self._associated_data)
-            derivation.derive_into(data_key, message_key)
-            self._message_cipher = AESGCM(message_key)
-            self._data_key = data_key
-            message_key[:] = bytes(KEY_BYTES)
-        return self._message_cipher
+        self._keys.forget(self._message)
 
     def _nonce(self, number: int, *, last: bool) -> bytes:
         if number >= _MOST_SEGMENTS:
             raise MachineError(f"{self._name} is too large: a payload has at most {_MOST_SEGMENTS} segments")
-        return self._header.nonce_prefix + number.to_bytes(4, "big") + (b"\x01" if last else b"\x00")
+        return self._nonce_prefix + number.to_bytes(4, "big") + (b"\x01" if last else b"\x00")
 
 
 def plaintext_room(number: int) -> int:

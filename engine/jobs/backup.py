@@ -138,7 +138,7 @@ class _Copy:
 
     def keep(self, found: FoundFile) -> bool:
         """Refer to what the snapshot before has of a file, if that is still true and still there."""
-        self._key.lease.use()
+        self._key.lease.check()
         entry = self._earlier.find(order(found.path))
         if entry is None or not is_unchanged(entry, found.status) or not self.writer.can_keep(entry):
             return False
@@ -148,7 +148,7 @@ class _Copy:
 
     def commit(self, at: datetime) -> None:
         """Let the snapshot appear."""
-        self._key.lease.use()
+        self._key.lease.check()
         self.writer.commit(at)
 
     def problems(self) -> list[Problem]:

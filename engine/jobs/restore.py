@@ -145,7 +145,7 @@ def _bring_back(
         restored = _Restored(context, workload, reader, destination)
         for entry in reader.entries():
             if selection.takes(entry):
-                key.lease.use()
+                key.lease.check()
                 restored.bring_back(entry)
     for path in selection.not_found():
         restored.problems.append(Problem(path, ProblemKind.MISSING, "is not in this snapshot"))

@@ -176,6 +176,13 @@ class Ledger(Protocol):
         """The data key of this id, or None."""
         ...
 
+    def data_keys(self, purpose: str) -> Iterator[DataKey]:
+        """Every data key for a purpose, in the order of their workloads (by code point).
+
+        Read page by page: one that is taken in meanwhile may be among them or not; none comes twice.
+        """
+        ...
+
     def data_keys_to_move(
         self, target_generation: int, target_arn: str, after: str | None, limit: int
     ) -> tuple[DataKey, ...]:

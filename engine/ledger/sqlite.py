@@ -147,6 +147,22 @@ class SqliteLedger:
         """The data key of this id, or None."""
         return self._one("WHERE data_key_id = ?", data_key_id)
 
+    def data_keys(self, purpose: str) -> Iterator[DataKey]:
+        """Every data key for a purpose, in the order of their workloads."""
+        after = ""  # no workload's label is empty
+        while True:
+            with self._reading() as connection:
+                rows = connection.execute(
+                    f"SELECT {_COLUMNS} FROM data_keys WHERE purpose = ? AND workload > ?"  # noqa: S608 - constants
+                    " ORDER BY workload LIMIT 200",
+                    (purpose, after),
+                ).fetchall()
+            if not rows:
+                return
+            page = [_data_key(row) for row in rows]
+            yield from page
+            after = page[-1].workload
+
     def data_keys_to_move(
         self, target_generation: int, target_arn: str, after: str | None, limit: int
     ) -> tuple[DataKey, ...]:

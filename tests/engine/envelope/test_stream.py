@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import given, settings
@@ -14,6 +15,7 @@ from engine.envelope.segments import (
     PLAINTEXT_BYTES,
     SEGMENT_BYTES,
     HeldKey,
+    Message,
     ciphertext_size,
     plaintext_size,
     segment_at,
@@ -21,6 +23,9 @@ from engine.envelope.segments import (
 from engine.envelope.stream import DecryptingReader, EncryptingWriter
 from engine.errors import DamagedError
 from tests.engine.envelope.payloads import ADJACENT_SIZES, CONTEXT, KEY, SIZES, content, encrypted, reading
+
+if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 
 def taken_before_refusal(ciphertext: bytes, **changed: bytes) -> bytes:
@@ -224,15 +229,17 @@ def test_offsets_lie_in_the_segments_that_they_are_said_to_lie_in() -> None:
         assert (segment_at(border - 1), segment_at(border)) == (number - 1, number)
 
 
-class Renewed:
-    """A key that is fetched anew for every segment, as after a lease has run out."""
+class Renewed(HeldKey):
+    """A key from which a message's cipher is derived anew for every segment, as after a lease has run out."""
 
     def __init__(self) -> None:
+        super().__init__(KEY)
         self.uses = 0
 
-    def use(self) -> bytearray:
+    def message_cipher(self, message: Message) -> AESGCM:
         self.uses += 1
-        return bytearray(KEY)
+        self.forget(message)
+        return super().message_cipher(message)
 
 
 def test_a_key_that_is_fetched_anew_in_the_midst_of_a_message_continues_it() -> None:

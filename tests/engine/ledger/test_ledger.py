@@ -181,6 +181,21 @@ def test_data_keys_to_move_come_in_pages_without_repeats(ledger: Ledger) -> None
     assert seen == [f"{number:032x}" for number in range(1, 8)]
 
 
+def test_the_data_keys_for_a_purpose_come_whole_once_and_in_the_order_of_their_workloads(ledger: Ledger) -> None:
+    assert list(ledger.data_keys("payload")) == []
+    labels = ["teams/z", "exchange_online/anna", "exchange_online/Ärger", "exchange_online/\U0001f389", "files/."]
+    numbers = iter(range(1, 1000))
+    for label in (*labels, *(f"onedrive/user {number}" for number in range(220))):
+        ledger.add_data_key(replace(data_key(next(numbers)), workload=label), ACTOR, NOW)
+    held = replace(data_key(next(numbers), custody=Custody.SERVICE), workload="teams/z")
+    ledger.add_data_key(held, ACTOR, NOW)
+    listed = [record.workload for record in ledger.data_keys("payload")]
+    assert len(listed) == 225
+    assert listed == sorted(set(listed))
+    assert list(ledger.data_keys("legal_hold")) == [held]
+    assert list(ledger.data_keys("another")) == []
+
+
 def _enable_in_a_process(path: Path, results: multiprocessing.Queue[str]) -> None:
     ledger = create_sqlite_ledger(path, cloud_state(), ACTOR, NOW)
     try:
