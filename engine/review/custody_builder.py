@@ -88,10 +88,12 @@ class _Builder:
     def _index(self, address: str, resource: Resource) -> None:
         if resource.deposed is None:
             self._by_place[resource.type, resource.name].append(resource)
-        before = (resource.recorded, resource.observed)
-        # A replaced key's planned id would be another key's; an untouched one's is the same again.
-        after = () if resource.action.replaces else (resource.planned,)
-        for attributes in (*before, *after):
+        before = (
+            (resource.observed,) if resource.recorded is resource.observed else (resource.recorded, resource.observed)
+        )
+        # A replaced key's planned id would be another key's; that of one that stays as it is, the same again.
+        same = resource.action is Action.NO_OP or resource.action.replaces
+        for attributes in before if same and resource.observed is not None else (*before, resource.planned):
             arn, key_id = arn_of(attributes), key_id_of(attributes)
             if arn is not None and address not in self._by_arn[arn]:
                 self._by_arn[arn].append(address)

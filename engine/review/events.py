@@ -59,6 +59,7 @@ class EventKind(Enum):
     ALIAS = "alias"
     KEY_STORE = "key_store"
     DEFERRED = "deferred"
+    UNREAD = "unread"
     DRIFT = "drift"
     DECLARED_STATE = "declared_state"
     DECLARATION = "declaration"
@@ -77,13 +78,11 @@ OF_KEYS: dict[str, tuple[str, ...] | type] = {
 
 # For each kind its particulars: the values that a text can take, or the type of a number or bool.
 VOCABULARY: dict[EventKind, dict[str, tuple[str, ...] | type]] = {
-    EventKind.KEY_LEAVES: OF_KEYS | {"how": ("destroyed", "replaced", "forgotten", "lost"), "deposed": bool},
+    EventKind.KEY_LEAVES: OF_KEYS | {"how": ("destroyed", "replaced", "forgotten", "lost")},
     EventKind.KEY_STATE: OF_KEYS
     | {
         "change": ("disabled", "enabled", "none"),
         "by": ("plan", "outside"),
-        "reverts_outside": bool,  # it puts back what was changed outside Terraform
-        "revoked_before": bool,  # the evidence, or without it the target branch's declaration, says revoked
         "proved_not_revoked": bool,
     },
     EventKind.KEY_TAGS: OF_KEYS | {"change": ("removed", "renumbered", "none")},
@@ -94,24 +93,22 @@ VOCABULARY: dict[EventKind, dict[str, tuple[str, ...] | type]] = {
         "usage": ("right", "wrong"),
         "origin": ("right", "wrong"),
         "place": ("right", "wrong"),  # account and Region
-        "new": bool,
     },
     EventKind.KEY_MATERIAL: OF_KEYS | {"in_clear": bool, "days_left": float, "changed": bool},
-    EventKind.DELETION_WINDOW: OF_KEYS
-    | {"change": ("shortened", "lengthened", "none", "new"), "days": float, "missing_days": float},
+    EventKind.DELETION_WINDOW: OF_KEYS | {"change": ("shortened", "lengthened", "none", "new"), "missing_days": float},
     EventKind.AUTOMATIC_ROTATION: OF_KEYS | {"change": ("switched_off", "slowed", "none")},
     EventKind.VENDOR_ACCESS: OF_KEYS
     | {
         "change": ("lost", "denied", "narrowed", "conditional", "missing", "given", "restored", "none"),
         "by": ("plan", "outside"),
-        "revoked_before": bool,
+        "revoked_before": bool,  # the evidence, or without it the target branch's declaration, says revoked
         "proved_not_revoked": bool,
     },
-    EventKind.VENDOR_PRIVILEGES: OF_KEYS | {"excess": bool, "gained": bool},
+    EventKind.VENDOR_PRIVILEGES: OF_KEYS | {"gained": bool},
     EventKind.OTHER_ACCOUNTS: OF_KEYS | {"change": ("gained", "instead_of_vendor")},
     EventKind.PUBLIC_ACCESS: OF_KEYS
     | {"principal": ("none", "wildcard", "not_principal"), "open": ("yes", "conditional", "no"), "gained": bool},
-    EventKind.ADMINISTRATION: OF_KEYS | {"after": ("yes", "conditional", "no"), "change": ("lost", "narrowed", "none")},
+    EventKind.ADMINISTRATION: OF_KEYS | {"after": ("yes", "conditional", "no"), "change": ("narrowed", "none")},
     EventKind.LOCKOUT_CHECK: OF_KEYS | {"bypassed": bool},
     EventKind.DELETION_GUARD: OF_KEYS | {"removed": bool},
     EventKind.UNPLACED_POLICY: OF_KEYS | {"gives_vendor_access": bool},
@@ -135,7 +132,8 @@ VOCABULARY: dict[EventKind, dict[str, tuple[str, ...] | type]] = {
     },
     EventKind.KEY_STORE: OF_KEYS | {"change": ("deleted", "replaced", "forgotten", "changed", "lost")},
     EventKind.DEFERRED: OF_KEYS,
-    EventKind.DRIFT: OF_KEYS | {"what": ("policy", "state", "grant"), "reverted": bool},
+    EventKind.UNREAD: OF_KEYS,
+    EventKind.DRIFT: OF_KEYS,
     EventKind.DECLARED_STATE: OF_KEYS | {"to": ("active", "retired", "released", "deleted"), "skips": bool},
     EventKind.DECLARATION: {
         "change": (
@@ -175,10 +173,10 @@ WORDS: dict[EventKind, tuple[str, ...]] = {
     EventKind.ALIAS: ("alias", "new_name", "before", "after"),
     EventKind.KEY_STORE: ("store",),
     EventKind.DEFERRED: ("why",),
+    EventKind.UNREAD: ("type",),
     EventKind.DRIFT: ("what", "then"),
     EventKind.DECLARED_STATE: ("before", "after", "number"),
     EventKind.DECLARATION: ("before", "after"),
-    EventKind.PLAN: ("count",),
 }
 _WITHOUT_KEY = (EventKind.DECLARATION, EventKind.PLAN)
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 TENANT_TAG = "keyturn:tenant"
 GENERATION_TAG = "keyturn:generation"
-_STACK_NAME = re.compile(r"generation_([1-9][0-9]*)")
+_STACK_NAME = re.compile(r"generation_([1-9][0-9]{0,8})", re.ASCII)
 _NUMBER = re.compile(r"[1-9][0-9]{0,8}", re.ASCII)
 
 
@@ -71,7 +71,8 @@ class Generations:
             return proof.number
         if key.resource is None:
             return None
-        for moment in (Moment.RECORDED, Moment.OBSERVED):
+        drifted = key.resource.recorded is not key.resource.observed
+        for moment in (Moment.RECORDED, Moment.OBSERVED) if drifted else (Moment.OBSERVED,):
             if (number := self.tagged(key, moment)) is not None:
                 return number
         for address in (key.resource.address, key.resource.former_address):
@@ -79,7 +80,7 @@ class Generations:
                 return self._by_address[address]
         if (number := self._of_stack(key)) is not None:
             return number
-        if (number := self.tagged(key, Moment.PLANNED)) is not None:
+        if not key.resource.untouched and (number := self.tagged(key, Moment.PLANNED)) is not None:
             return number
         primary = self._custody.keys.get(key.primary) if key.primary is not None else None
         return self.number(primary) if primary is not None else None

@@ -22,26 +22,37 @@ if TYPE_CHECKING:
     from engine.catalogue import Product
     from engine.review.events import Event, Fact
 
-_LOSSES: Mapping[EventKind, tuple[str, tuple[str, ...]]] = {
-    EventKind.KEY_LEAVES: ("how", ("destroyed", "replaced", "lost")),
-    EventKind.KEY_STATE: ("change", ("disabled",)),
-    EventKind.VENDOR_ACCESS: ("change", ("lost", "denied", "narrowed")),
-    EventKind.KEY_STORE: ("change", ("deleted", "replaced", "lost")),
+# For each kind of event the particular that tells, and per value what then happens to the key's use.
+_LOSSES: Mapping[EventKind, tuple[str, Mapping[str, str]]] = {
+    EventKind.KEY_LEAVES: (
+        "how",
+        {
+            "destroyed": "the key of {key} is scheduled for deletion, which can be called back for {days} days",
+            "replaced": "the key of {key} is replaced and scheduled for deletion",
+            "lost": "the key of {key} is gone, or its deletion is pending",
+        },
+    ),
+    EventKind.KEY_STATE: ("change", {"disabled": "the key of {key} is disabled"}),
+    EventKind.VENDOR_ACCESS: (
+        "change",
+        {
+            "lost": "Druva loses the use of {key}",
+            "denied": "Druva's use of {key} is denied",
+            "narrowed": "Druva loses a part of its use of {key}",
+        },
+    ),
+    EventKind.KEY_STORE: (
+        "change",
+        {
+            "deleted": "the key store of {key} is deleted",
+            "replaced": "the key store of {key} is replaced",
+            "lost": "the key store of {key} is gone",
+        },
+    ),
 }
-_DOUBTS: Mapping[EventKind, tuple[str, tuple[str, ...]]] = {
-    EventKind.VENDOR_ACCESS: ("change", ("conditional",)),
-    EventKind.KEY_STORE: ("change", ("changed",)),
-}
-_CAUSES = {
-    "destroyed": "the key of {key} is scheduled for deletion",
-    "replaced": "the key of {key} is replaced and scheduled for deletion",
-    "lost": "the key of {key} is gone or pending deletion already",
-    "disabled": "the key of {key} is disabled",
-    "denied": "Druva's use of {key} is denied",
-    "narrowed": "Druva loses a part of its use of {key}",
-    "conditional": "Druva's use of {key} comes to depend on a condition",
-    "deleted": "the key store of {key} is deleted",
-    "changed": "the key store of {key} is changed",
+_DOUBTS: Mapping[EventKind, tuple[str, Mapping[str, str]]] = {
+    EventKind.VENDOR_ACCESS: ("change", {"conditional": "Druva's use of {key} comes to depend on a condition"}),
+    EventKind.KEY_STORE: ("change", {"changed": "the connection of the key store of {key} changes"}),
 }
 
 
@@ -100,22 +111,28 @@ def _effect(event: Event) -> _Effect | None:
     role, retired, revocation = (event.facts.get(name) for name in ("role", "retired", "revocation"))
     if retired is True or revocation == "known" or event.facts.get("replica") is True:
         return None
-    cause, doubtful = _cause(event)
-    if cause is None:
+    reason, doubtful = _reason(event)
+    if reason is None:
         return None
-    reason = _CAUSES.get(cause, "Druva loses the use of {key}").format_map(dict(event.words))
-    verb = "may stop" if doubtful else "stops"
+    already = event.facts.get("how") == "lost" or event.facts.get("by") == "outside"
+    verb = "may stop" if doubtful else ("has stopped" if already else "stops")
+    since = "already" if already else "when the plan is applied"
     partial = role not in ("current", "undeclared")
     part = f" for data under {event.words['key']}" if partial else ""
-    return _Effect(doubtful, partial, f"{verb}{part} when the plan is applied: {reason}")
+    return _Effect(doubtful, partial, f"{verb}{part} {since}: {reason.format_map(dict(event.words))}")
 
 
-def _cause(event: Event) -> tuple[str | None, bool]:
+def _reason(event: Event) -> tuple[str | None, bool]:
+    """Why the key's use is lost, and whether that is in doubt; None where it is not lost."""
     for table, doubtful in ((_LOSSES, False), (_DOUBTS, True)):
-        name, values = table.get(event.kind, ("", ()))
-        value: Fact = event.facts.get(name) if name else None
-        if isinstance(value, OneOf) and value.values & set(values):
-            return "unknown", True
-        if isinstance(value, str) and value in values:
-            return value, doubtful
+        if event.kind not in table:
+            continue
+        name, reasons = table[event.kind]
+        value: Fact = event.facts.get(name)
+        if isinstance(value, OneOf):
+            possible = [reason for possibility, reason in reasons.items() if possibility in value.values]
+            if possible:
+                return possible[0], True
+        elif isinstance(value, str) and value in reasons:
+            return reasons[value], doubtful
     return None, False

@@ -10,6 +10,8 @@ from engine.review.access_reader import AccessReader
 from engine.review.custody import arn_of
 from engine.review.planned_grants import planned_grant
 from engine.review.resources import MOMENTS, Moment
+from engine.review.statements import may_name
+from engine.review.values import UNKNOWN
 
 if TYPE_CHECKING:
     from engine.review.access_answers import Access, Reach
@@ -42,8 +44,12 @@ class KeyAccess:
 
     def vendor_reaches(self, key: Key) -> bool:
         """Whether the vendor's account can use the key at any of the moments, certainly or where it is named."""
-        moments = (Moment.OBSERVED,) if key.untouched else MOMENTS
-        return any(self._reaches(key, moment) for moment in moments)
+        if not key.untouched:
+            return any(self._reaches(key, moment) for moment in MOMENTS)
+        policy = self.policy(key, Moment.OBSERVED)
+        if not key.grants and policy.least is not None and policy.certain and not may_name(policy.least, self.vendor):
+            return False
+        return self._reaches(key, Moment.OBSERVED)
 
     def _reaches(self, key: Key, moment: Moment) -> bool:
         access = self.vendor_access(key, moment)
@@ -70,6 +76,17 @@ class KeyAccess:
             found = self._custody.key_policy(key, moment, self.account_id(key), self._partition)
             self._policies[place] = found
         return found
+
+    def read_at_apply(self, key: Key) -> bool:
+        """Whether the key's planned policy is known only by the policy document that it comes from."""
+        resources = [attached.resource for attached in key.policies]
+        resources += [] if key.resource is None else [key.resource]
+        unknown = any(r.planned is not None and r.planned.text("policy") is UNKNOWN for r in resources)
+        configured = any(
+            self._custody.configuration.expression(r.module_address, r.type, r.name, "policy") is not None
+            for r in resources
+        )
+        return unknown and configured and self.policy(key, Moment.PLANNED).least is not None
 
     def grants(self, key: Key, moment: Moment) -> tuple[PlannedGrant, ...]:
         """The grants on a key at a moment."""

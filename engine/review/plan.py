@@ -24,6 +24,10 @@ GRANT_TYPE = "aws_kms_grant"
 KEY_STORE_TYPE = "aws_kms_custom_key_store"
 POLICY_DOCUMENT_TYPE = "aws_iam_policy_document"
 
+# Resources that touch KMS and change nobody's custody.
+HARMLESS_TYPES = frozenset({"aws_kms_ciphertext"})
+KMS_PREFIXES = ("aws_kms_", "awscc_kms_")
+
 # Matched by type and not by provider: two registries, mirrors and forks give the provider several names.
 CUSTODY_TYPES = KEY_TYPES | {KEY_POLICY_TYPE, ALIAS_TYPE, GRANT_TYPE, KEY_STORE_TYPE}
 
@@ -99,6 +103,21 @@ class ResourceChange:
 
 
 @dataclass(frozen=True, slots=True)
+class UnreadChange:
+    """A change of a KMS resource of a type that this version does not know, by another provider or a newer one.
+
+    Attributes:
+        address: Its address.
+        type: Such as `awscc_kms_key`.
+        text: Its attributes before, as JSON text, to be searched for keys in scope and never shown.
+    """
+
+    address: str
+    type: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
 class StateResource:
     """A resource of `prior_state`: what is there, whether or not the plan touches it."""
 
@@ -123,6 +142,7 @@ class Plan:
         deferred: Changes put off to a later plan, custody resources alone.
         prior: Custody resources of the prior state.
         documents: The data sources `aws_iam_policy_document` that are read at apply.
+        unread: Changes of KMS resources that cannot be judged, because their type is not known.
         configuration: `configuration.root_module`, for references; empty where the plan holds none.
         errored: Whether planning ended in an error.
         complete: Whether the plan brings everything to its declared end; None where it does not say.
@@ -139,6 +159,7 @@ class Plan:
     deferred: tuple[ResourceChange, ...]
     prior: tuple[StateResource, ...]
     documents: tuple[ResourceChange, ...]
+    unread: tuple[UnreadChange, ...]
     configuration: Mapping[str, Any]
     errored: bool
     complete: bool | None

@@ -13,7 +13,17 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from engine.errors import InputError
-from engine.review.plan import CUSTODY_TYPES, POLICY_DOCUMENT_TYPE, Action, Plan, ResourceChange, StateResource
+from engine.review.plan import (
+    CUSTODY_TYPES,
+    HARMLESS_TYPES,
+    KMS_PREFIXES,
+    POLICY_DOCUMENT_TYPE,
+    Action,
+    Plan,
+    ResourceChange,
+    StateResource,
+    UnreadChange,
+)
 from engine.review.plan_json import HOW_TO_SHOW, kind_of, parse_plan
 from engine.review.values import UNKNOWN, Attributes, printable
 
@@ -51,6 +61,7 @@ def read_plan(name: str, data: bytes) -> Plan:
         deferred=deferred,
         prior=prior,
         documents=documents,
+        unread=tuple(_unread(all_changes)),
         configuration=_configuration(document),
         errored=document.get("errored") not in (None, False),
         complete=None if document.get("complete") is None else document["complete"] is True,
@@ -91,6 +102,20 @@ def _changes(
         elif kind == POLICY_DOCUMENT_TYPE and mode == "data":
             documents.append(_change(f"{name}: {key}[{position}]", entry))
     return tuple(custody), tuple(documents)
+
+
+def _unread(changes: list[Any]) -> Iterator[UnreadChange]:
+    """What is done to KMS resources of other types than those that are read."""
+    for entry in changes:
+        kind = entry["type"]
+        if not kind.startswith(KMS_PREFIXES) or kind in CUSTODY_TYPES or kind in HARMLESS_TYPES:
+            continue
+        change = entry.get("change")
+        actions = change.get("actions") if isinstance(change, dict) else None
+        if entry.get("mode") == "data" or actions in (["no-op"], ["read"]):
+            continue
+        before = change.get("before") if isinstance(change, dict) else None
+        yield UnreadChange(str(entry.get("address")), kind, json.dumps(before))
 
 
 def _change(place: str, entry: dict[str, Any], deferred: str | None = None) -> ResourceChange:

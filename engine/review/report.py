@@ -75,7 +75,6 @@ class Report:
         waived: The findings that were waived.
         not_exercised: The rules that nothing in the plan exercised.
         notes: What the reader should know of how it was judged, one sentence each.
-        resource_count: How many resource changes of any type the plan holds.
     """
 
     plan: str
@@ -86,7 +85,6 @@ class Report:
     waived: tuple[Waived, ...]
     not_exercised: tuple[str, ...]
     notes: tuple[str, ...]
-    resource_count: int
 
     @property
     def blocking(self) -> tuple[Finding, ...]:

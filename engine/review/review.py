@@ -22,7 +22,7 @@ from engine.review.detect.grants import detect_grants
 from engine.review.detect.key_policy import detect_key_policy
 from engine.review.detect.keys import detect_keys, how_it_leaves
 from engine.review.detect.stores import detect_stores
-from engine.review.detect.whole import detect_deferred, detect_whole
+from engine.review.detect.whole import detect_deferred, detect_unread, detect_whole
 from engine.review.events import Event
 from engine.review.generations import Generations
 from engine.review.impact import impact_of
@@ -60,6 +60,7 @@ DETECTORS: tuple[Callable[[Context], Iterable[Told]], ...] = (
     detect_aliases,
     detect_stores,
     detect_deferred,
+    detect_unread,
     detect_drift,
 )
 _EFFECTS = {
@@ -174,7 +175,6 @@ def _review(plan: Plan, declared: Declared, rules: RuleSet, now: datetime) -> Re
         waived=settled.waived,
         not_exercised=not_exercised,
         notes=(*_notes(context), *settled.notes),
-        resource_count=plan.resource_count,
     )
 
 
@@ -234,3 +234,6 @@ def _notes(context: Context) -> Iterator[str]:
         yield "judged by its own declaration: give the target branch's with --base-declaration"
     if context.subjects and declared.proof is None:
         yield "no evidence of the rotation's state was given: nothing about it is proved"
+    for subject in context.subjects.values():
+        if not subject.key.untouched and context.access.read_at_apply(subject.key):
+            yield f"the policy of {printable(subject.name)} is known only after apply: judged by its policy document"

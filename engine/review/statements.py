@@ -8,6 +8,7 @@ can put the policy.
 from __future__ import annotations
 
 import json
+import re
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +18,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 Statements = tuple[dict[str, Any], ...]
+
+# A wildcard as the principal, or a list with one, or everybody but some.
+_ANYBODY = re.compile(r'"NotPrincipal"|"(?:Principal|AWS)"\s*:\s*(?:"\*"|\[[^\]]*"\*")|"(?:Federated|CanonicalUser)"')
 
 account_of_principal = lru_cache(maxsize=4096)(principal_account)
 
@@ -33,6 +37,11 @@ def parse_statements(text: str) -> Statements | None:
     if not isinstance(found, list) or not all(isinstance(statement, dict) for statement in found):
         return None
     return tuple(found)
+
+
+def may_name(text: str, account_id: str) -> bool:
+    """Whether a policy's text may say anything about an account: it names it, or speaks of anybody."""
+    return account_id in text or "\\u" in text or _ANYBODY.search(text) is not None
 
 
 def may_concern(statement: dict[str, Any], account_id: str) -> bool:

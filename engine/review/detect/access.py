@@ -134,10 +134,16 @@ def _missing(planned: Access) -> Fact:
 
 
 def _same_access(context: Context, key: Key) -> bool:
-    """Whether policy and grants are the same at all three moments, so that nothing needs to be asked."""
+    """Whether policy and grants are the same at all three moments, so that nothing needs to be asked.
+
+    Two policies of which nothing is known are not the same, unless nothing happens to what they stand in.
+    """
     access = context.access
     first, *others = [(access.policy(key, moment), access.grants(key, moment)) for moment in Moment]
-    return all(other == first for other in others)
+    if any(other != first for other in others):
+        return False
+    holders = [attached.resource for attached in key.policies] + ([] if key.resource is None else [key.resource])
+    return first[0] is not NOTHING_KNOWN or all(holder.untouched for holder in holders)
 
 
 def _nothing_known_and_nothing_taken(context: Context, key: Key) -> bool:
@@ -169,11 +175,11 @@ def _privileges(context: Context, subject: Subject) -> Iterator[Told]:
     if not certain and not possible:
         yield EventKind.VENDOR_PRIVILEGES
         return
-    excess: Fact = True if gained or certain else (UNKNOWN if possible else False)
+    undecided = possible and not certain
     yield key_event(
         subject,
         EventKind.VENDOR_PRIVILEGES,
-        {"excess": excess, "gained": True if gained else (UNKNOWN if possible and not certain else False)},
+        {"gained": True if gained else (UNKNOWN if undecided else False)},
         actions=_listed(gained or certain or possible),
         vendor=context.access.vendor,
     )

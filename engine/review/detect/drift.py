@@ -71,7 +71,7 @@ def _event(subject: Subject, what: str, *, reverted: Fact, address: str | None =
     return key_event(
         subject,
         EventKind.DRIFT,
-        {"what": what, "reverted": reverted},
+        {},
         address=address,
         what=words[what],
         then="the plan changes it back" if reverted is True else "the plan leaves it so",

@@ -76,7 +76,7 @@ def _form(context: Context, subject: Subject, planned: Attributes) -> Told:
     return key_event(
         subject,
         EventKind.KEY_FORM,
-        {**facts, "new": not stays(key)},
+        facts,
         spec=planned.shown("customer_master_key_spec"),
         usage=planned.shown("key_usage"),
         expected="" if declared is None else declared.origin.value,
@@ -139,7 +139,6 @@ def _window(context: Context, subject: Subject, planned: Attributes) -> Told:
         EventKind.DELETION_WINDOW,
         {
             "change": change,
-            "days": after,
             "missing_days": missing,
         },
         before=_number(before),

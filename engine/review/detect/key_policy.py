@@ -81,11 +81,7 @@ def _administration(context: Context, subject: Subject) -> Told:
     if after is Answer.YES:
         return EventKind.ADMINISTRATION
     before = after if is_new(key) else access.administrable(key, Moment.OBSERVED)
-    change = "none"
-    if before is Answer.YES and after is Answer.NO:
-        change = "lost"
-    elif before is Answer.YES and after is Answer.DEPENDS:
-        change = "narrowed"
+    change = "narrowed" if before is Answer.YES and after is Answer.DEPENDS else "none"
     return key_event(
         subject,
         EventKind.ADMINISTRATION,

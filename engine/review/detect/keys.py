@@ -86,7 +86,7 @@ def _leaves(context: Context, subject: Subject) -> Told:
     return key_event(
         subject,
         EventKind.KEY_LEAVES,
-        {"how": how, "deposed": resource is not None and resource.deposed is not None},
+        {"how": how},
         because=f": {reason}" if reason else "",
         days=str(int(days)) if isinstance(days, int | float) else "30",
     )
@@ -107,7 +107,7 @@ def _state(context: Context, subject: Subject) -> Iterator[Told]:
         change, by = "disabled", "outside"
     elif planned is True and observed is False:
         change = "enabled"
-    elif planned is UNKNOWN and observed is not planned:
+    elif planned is UNKNOWN:
         change = OneOf.of("disabled" if observed is not False else "enabled", "none")
     if change == "none":
         yield EventKind.KEY_STATE
@@ -118,8 +118,6 @@ def _state(context: Context, subject: Subject) -> Iterator[Told]:
         {
             "change": change,
             "by": by,
-            "reverts_outside": recorded is True and observed is False and planned is True,
-            "revoked_before": context.declared.revoked_before,
             "proved_not_revoked": context.declared.proved_not_revoked,
         },
     )

@@ -1,7 +1,9 @@
-"""What concerns the plan as a whole, and changes that are put off.
+"""What concerns the plan as a whole, changes that are put off, and changes that cannot be read.
 
 - An errored plan shows a part of what would happen; an incomplete one (`-target`, deferred changes) leaves parts out;
   a stripped file tells of resources whose changes it does not hold. None of them proves anything about the rest.
+- A KMS resource of a type that is not known (another provider's, or a newer one) cannot be judged. It is told where
+  what it was speaks of a key in scope, of the tenant or of the vendor.
 - A deferred change of a resource that may bear on a key in scope is not judged now and will be later: until then its
   custody is unknown.
 """
@@ -12,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from engine.review.detect.context import key_event, nobody
 from engine.review.events import Event, EventKind
+from engine.review.generations import TENANT_TAG
 from engine.review.resources import Moment
 
 if TYPE_CHECKING:
@@ -34,7 +37,23 @@ def detect_whole(context: Context) -> Iterator[Told]:
         yield EventKind.PLAN
         return
     facts: dict[str, Fact] = {"condition": condition, "keys_in_scope": bool(context.subjects)}
-    yield Event(EventKind.PLAN, "the plan", facts, {"count": str(plan.resource_count)})
+    yield Event(EventKind.PLAN, "the plan", facts)
+
+
+def detect_unread(context: Context) -> Iterator[Told]:
+    """An event for every change of an unknown kind of KMS resource that speaks of a key in scope or of the vendor."""
+    if not context.plan.unread:
+        return
+    names = {context.access.vendor}
+    for declaration in context.declared.both:
+        names |= {generation.key_arn.key_id for generation in declaration.generations if generation.key_arn}
+    names |= {subject.key.key_id for subject in context.subjects.values() if subject.key.key_id}
+    for change in context.plan.unread:
+        ours = TENANT_TAG in change.text and any(f'"{d.tenant}"' in change.text for d in context.declared.both)
+        if ours or any(name in change.text for name in names):
+            yield key_event(nobody(change.address), EventKind.UNREAD, {}, type=change.type)
+        else:
+            yield EventKind.UNREAD
 
 
 def detect_deferred(context: Context) -> Iterator[Told]:

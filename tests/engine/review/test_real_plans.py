@@ -161,3 +161,9 @@ def test_a_truncated_plan_is_refused(name: str) -> None:
     for part in (1, len(data) // 3, len(data) - 10):
         with pytest.raises(InputError):
             review_plan(name, data[:part], declaration(2))
+
+
+def test_a_policy_that_is_known_only_by_its_document_is_said_to_be() -> None:
+    report = review_plan("p", _plan("modules_policy_rewritten"), declaration(2))
+    assert sum("judged by its policy document" in note for note in report.notes) == 2
+    assert not any("document" in note for note in review_plan("p", _plan("first_deploy"), declaration(2)).notes)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from engine.errors import InputError
-from engine.review.events import VOCABULARY, EventKind, OneOf, words_of
+from engine.review.events import OF_KEYS, VOCABULARY, EventKind, OneOf, words_of
 from engine.review.rule_files import POLICIES, read_rule_file, read_rule_folder
 from engine.review.rules import load_rules, require_rules
 from engine.review.values import UNKNOWN
@@ -105,6 +105,16 @@ def test_compiled_rules_that_cannot_be_read_are_an_error(tmp_path: Path, text: s
 def test_every_kind_of_event_is_somebodys_business() -> None:
     judged = {entry["event"] for rule in RULES.values() for entry in rule["matches"]}
     assert judged == {kind.value for kind in EventKind}
+
+
+def test_every_particular_is_somebodys_business() -> None:
+    asked: dict[str, set[str]] = {}
+    for rule in RULES.values():
+        for match in rule["matches"]:
+            asked.setdefault(match["event"], set()).update(match.get("when", {}), match.get("unless", {}))
+    asked["vendor_access"].add("by")  # the impact tells what has stopped already
+    for kind, facts in VOCABULARY.items():
+        assert {fact for fact in facts if fact not in OF_KEYS} <= asked[kind.value], kind
 
 
 def test_every_kind_has_its_particulars_and_words() -> None:

@@ -202,3 +202,7 @@ def test_without_the_target_branchs_declaration_the_report_says_so() -> None:
     assert any("judged by its own declaration" in note for note in review_plan("p", plan, declaration()).notes)
     judged = review_plan("p", plan, declaration(), base=declaration())
     assert not any("judged by its own declaration" in note for note in judged.notes)
+
+
+def test_a_name_with_a_number_beyond_reason_is_no_generation() -> None:
+    assert not _blocked(review_plan("p", _deletes("generation_" + "9" * 6000), declaration()))

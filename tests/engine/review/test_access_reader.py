@@ -1,0 +1,171 @@
+"""Questions put to policies: what is left out beforehand never changes an answer."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from engine.access import VENDOR_REQUIRED_ACTIONS, Caller, Grant, Request, Verdict, evaluate, parse_key_policy
+from engine.review.access_answers import Access, Answer, Reach
+from engine.review.access_reader import AccessReader
+from engine.review.planned_grants import PlannedGrant, planned_grant
+from engine.review.policy_reading import NOTHING_KNOWN, PolicyReading, known
+from engine.review.statements import may_name, parse_statements
+from engine.review.values import Attributes
+from tests.engine.review.plan_builder import CUSTOMER, OTHER, POLICIES, USE, VENDOR, grant_attributes, key_arn, root
+
+ACTIONS = VENDOR_REQUIRED_ACTIONS
+PRINCIPALS = [
+    "*",
+    {"AWS": "*"},
+    {"AWS": ["*"]},
+    *({"AWS": name} for account in (CUSTOMER, VENDOR, OTHER) for name in (account, root(account))),
+    {"AWS": [root(OTHER), f"arn:aws:iam::{VENDOR}:role/backup"]},
+    {"AWS": "AIDACKCEVSQ6C2EXAMPLE"},
+    {"Service": "s3.amazonaws.com"},
+    {"Service": "s3.amazonaws.com", "AWS": VENDOR},
+]
+CONDITIONS: list[dict[str, Any]] = [
+    {},
+    {"Condition": {"StringEquals": {"kms:CallerAccount": VENDOR}}},
+    {"Condition": {"StringEquals": {"aws:PrincipalOrgID": "o-1"}}},
+    {"Condition": {"Bool": {"aws:SecureTransport": "true"}}},
+]
+STATEMENTS = st.builds(
+    lambda effect, principal, negated, actions, resource, condition: {
+        "Effect": effect,
+        "NotPrincipal" if negated else "Principal": principal,
+        "Action": actions,
+        "Resource": resource,
+        **condition,
+    },
+    st.sampled_from(["Allow", "Allow", "Deny"]),
+    st.sampled_from(PRINCIPALS),
+    st.sampled_from([False, False, False, True]),
+    st.sampled_from([["kms:*"], "kms:Decrypt", USE, ["kms:ScheduleKeyDeletion", "kms:PutKeyPolicy"]]),
+    st.sampled_from(["*", "*", key_arn(1), key_arn(2)]),
+    st.sampled_from(CONDITIONS),
+)
+POLICY = st.lists(STATEMENTS, min_size=1, max_size=4).map(
+    lambda statements: json.dumps({"Version": "2012-10-17", "Statement": statements})
+)
+OF_VERDICT = {Verdict.YES: Answer.YES, Verdict.NO: Answer.NO, Verdict.DEPENDS: Answer.DEPENDS}
+
+
+def _ask(reading: PolicyReading, grants: tuple[PlannedGrant, ...] = (), account: str = VENDOR) -> Access:
+    return AccessReader("aws").access(account, ACTIONS, reading, grants, key_arn=key_arn(1), key_account_id=CUSTOMER)
+
+
+def _grant(operations: list[str], *, belongs: bool = True, unknown: dict[str, Any] | None = None) -> PlannedGrant:
+    attributes = Attributes(grant_attributes(1, operations=operations), unknown)
+    return planned_grant("aws_kms_grant.g", attributes, belongs=belongs, account_id=VENDOR)
+
+
+def _directly(policy: str, account: str, action: str) -> Answer:
+    decision = evaluate(parse_key_policy(policy), [], Caller.account(account), Request(action, key_arn(1), CUSTOMER))
+    return OF_VERDICT[decision.verdict]
+
+
+@settings(max_examples=400, deadline=None)
+@given(POLICY, st.sampled_from([CUSTOMER, VENDOR, OTHER, "999999999999"]))
+def test_leaving_out_what_names_others_changes_no_answer(policy: str, account: str) -> None:
+    access = _ask(known(policy), account=account)
+    assert access.answers == tuple(_directly(policy, account, action) for action in ACTIONS)
+
+
+@settings(max_examples=400, deadline=None)
+@given(POLICY)
+def test_a_policy_that_may_not_name_the_vendor_gives_it_nothing(policy: str) -> None:
+    if not may_name(policy, VENDOR):
+        assert _ask(known(policy)).reach is Reach.NONE
+
+
+@settings(max_examples=400, deadline=None)
+@given(POLICY)
+def test_administration_found_quickly_is_administration_found(policy: str) -> None:
+    quick = AccessReader("aws").administrable(known(policy), key_arn=key_arn(1), key_account_id=CUSTOMER)
+    caller = Caller(CUSTOMER, root(CUSTOMER), Verdict.YES)
+    request = Request("kms:PutKeyPolicy", key_arn(1), CUSTOMER)
+    by_root = evaluate(parse_key_policy(policy), [], caller, request).verdict
+    if by_root is Verdict.YES:
+        assert quick is Answer.YES
+    if quick is Answer.NO:
+        assert by_root is Verdict.NO
+
+
+@settings(max_examples=200, deadline=None)
+@given(POLICY, POLICY)
+def test_an_answer_is_known_only_where_both_readings_give_it(first: str, second: str) -> None:
+    both = _ask(PolicyReading(first, second))
+    least, most = _ask(known(first)), _ask(known(second))
+    for answer, low, high in zip(both.answers, least.answers, most.answers, strict=True):
+        assert answer is (low if low is high else Answer.UNKNOWN)
+
+
+def test_nothing_known_is_unknown() -> None:
+    assert _ask(NOTHING_KNOWN).reach is Reach.UNKNOWN
+
+
+@pytest.mark.parametrize("text", ["", "5", "[]", "{}", '{"Statement": 5}', '{"Statement": [5]}', "{", "[" * 100_000])
+def test_what_is_no_policy_is_unknown(text: str) -> None:
+    assert parse_statements(text) is None
+    assert _ask(known(text)).reach is Reach.UNKNOWN
+
+
+def test_a_policy_that_kms_would_not_take_is_unknown() -> None:
+    policy = json.dumps({"Statement": [{"Effect": "Perhaps", "Principal": "*", "Action": "kms:*", "Resource": "*"}]})
+    assert _ask(known(policy)).reach is Reach.UNKNOWN
+
+
+@pytest.mark.parametrize(
+    ("policy", "reach"),
+    [
+        ("standard", Reach.FULL),
+        ("standard, spelled differently", Reach.FULL),
+        ("owner only", Reach.NONE),
+        ("vendor cannot rewrap", Reach.PARTIAL),
+        ("vendor under a condition", Reach.CONDITIONAL),
+        ("vendor denied", Reach.PARTIAL),
+        ("anybody", Reach.FULL),
+    ],
+)
+def test_the_vendors_reach(policy: str, reach: Reach) -> None:
+    assert _ask(known(POLICIES[policy])).reach is reach
+
+
+def test_a_grant_gives_what_it_lists() -> None:
+    owner_only = known(POLICIES["owner only"])
+    everything = [action.removeprefix("kms:") for action in ACTIONS]
+    assert _ask(owner_only, (_grant(everything),)).reach is Reach.FULL
+    assert _ask(owner_only, (_grant(["Decrypt"]),)).with_answer(Answer.YES) == ("kms:Decrypt",)
+
+
+def test_a_grant_that_only_may_belong_to_the_key_gives_nothing_for_certain() -> None:
+    owner_only = known(POLICIES["owner only"])
+    access = _ask(owner_only, (_grant(["Decrypt"], belongs=False),))
+    assert access.with_answer(Answer.UNKNOWN) == ("kms:Decrypt",)
+
+
+@pytest.mark.parametrize("attribute", ["grantee_principal", "operations", "constraints"])
+def test_a_grant_of_which_a_part_is_not_known_gives_nothing_for_certain(attribute: str) -> None:
+    access = _ask(known(POLICIES["owner only"]), (_grant(["Decrypt"], unknown={attribute: True}),))
+    assert Answer.YES not in access.answers
+    assert Answer.UNKNOWN in access.answers
+
+
+def test_a_constraint_makes_a_grant_depend_on_the_request() -> None:
+    constraint = [{"encryption_context_equals": {"tenant": "northwind"}, "encryption_context_subset": None}]
+    attributes = Attributes(grant_attributes(1, operations=["Decrypt"], constraints=constraint))
+    grant = planned_grant("g", attributes, belongs=True, account_id=VENDOR)
+    assert isinstance(grant.grant, Grant)
+    assert _ask(known(POLICIES["owner only"]), (grant,)).with_answer(Answer.DEPENDS) == ("kms:Decrypt",)
+
+
+def test_a_deny_is_told_as_such() -> None:
+    access = _ask(known(POLICIES["vendor denied"]))
+    denied = [action for action, flag in zip(access.actions, access.denied, strict=True) if flag]
+    assert denied == ["kms:Decrypt"]
