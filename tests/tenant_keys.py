@@ -39,7 +39,8 @@ def make_key(
     create_key = getattr(customer.kms, "create_key")  # noqa: B009 - its members are not known to the type checker
     arn: str = create_key(**request)["KeyMetadata"]["Arn"]
     if grant:
-        customer.kms.create_grant(
+        create_grant = getattr(customer.kms, "create_grant")  # noqa: B009 - its operations are literals to the checker
+        create_grant(
             KeyId=arn,
             GranteePrincipal=account_root(declaration.account.partition, declaration.vendor.account_id),
             Operations=list(VENDOR_GRANT_OPERATIONS),

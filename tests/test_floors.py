@@ -25,10 +25,18 @@ FLOORS = (
     ),
     (
         *("engine.lifecycle", "engine.evidence", "engine.kms", "engine.access", "engine.declaration"),
-        *("engine.declaration_rules", "engine.declaration_history"),
+        *("engine.declaration_rules", "engine.declaration_history", "engine.declaration_edit"),
     ),
     (
-        *("engine.ledger", "engine.sandbox", "engine.review", "engine.validation", "engine.situation"),
+        *(
+            "engine.ledger",
+            "engine.sandbox",
+            "engine.review",
+            "engine.validation",
+            "engine.situation",
+            "engine.diagnosis",
+            "engine.revocation",
+        ),
         *("engine.transitions", "stacks"),
     ),
     ("engine.envelope",),
