@@ -11,6 +11,8 @@ from cli.options import declaration_option, json_option
 from engine.errors import ExitCode, InputError, MachineError
 
 _MAX_PLAN_BYTES = 1024 * 1024 * 1024
+_FORMATS = ("text", "json", "markdown", "sarif", "junit", "github", "gitlab")  # a test holds them against ReportFormat
+_FILE = click.Path(path_type=Path)
 
 
 @click.command("review")
@@ -19,40 +21,68 @@ _MAX_PLAN_BYTES = 1024 * 1024 * 1024
 @click.option(
     "--base-declaration",
     "base_path",
-    type=click.Path(path_type=Path),
+    type=_FILE,
     metavar="FILE",
     help="The target branch's declaration: a pull request must not bring its own judge.",
 )
-@click.option("--format", "output_format", type=click.Choice(["text", "json"]), default="text", show_default=True)
+@click.option(
+    "--evidence",
+    "evidence_path",
+    type=_FILE,
+    envvar="KEYTURN_EVIDENCE",
+    metavar="FILE",
+    help="Signed evidence of the rotation's state; without it nothing is proved.",
+)
+@click.option(
+    "--evidence-key",
+    envvar="KEYTURN_EVIDENCE_KEY",
+    metavar="KEY",
+    help="The public key that the evidence is checked with: a PEM file, or the key itself.",
+)
+@click.option("--waivers", "waivers_path", type=_FILE, metavar="FILE", help="Waivers, from the target branch.")
+@click.option("--policies", "policies_path", type=_FILE, metavar="DIR", help="Rules of your own, from there too.")
+@click.option("--sandbox", is_flag=True, help="A rehearsal: let what a sandbox signed count as evidence.")
+@click.option("--format", "output_format", type=click.Choice(_FORMATS), default="text", show_default=True)
 @json_option
-@click.option("--output", type=click.Path(path_type=Path), metavar="FILE", help="Write the report there instead.")
-def command(
+@click.option("--output", type=_FILE, metavar="FILE", help="Write the report there instead.")
+def command(  # noqa: PLR0913 - one parameter an option
+    *,
     plan: str,
     declaration_path: Path,
     base_path: Path | None,
+    evidence_path: Path | None,
+    evidence_key: str | None,
+    waivers_path: Path | None,
+    policies_path: Path | None,
+    sandbox: bool,
     output_format: str,
     as_json: bool,
     output: Path | None,
 ) -> int:
     """Judge a Terraform plan, as `terraform show -json PLANFILE` prints it; `-` reads it from stdin.
 
-    Exit code 0 lets the plan pass, 1 blocks it, 3 says that it, or the declaration, cannot be read.
+    Exit code 0 lets the plan pass, 1 blocks it, 3 says that it, or what it is judged by, cannot be read or trusted.
     """
-    from engine.declaration import load_declaration
-    from engine.review.json_report import render_json
+    from cli.review_judges import read_judges
+    from engine.review.formats import ReportFormat, render
     from engine.review.report import ReviewVerdict
     from engine.review.review import review_plan
-    from engine.review.text_report import render_text
 
-    declaration = load_declaration(declaration_path)
-    base = load_declaration(base_path) if base_path is not None else None
+    judges = read_judges(
+        declaration_path, base_path, evidence_path, evidence_key, waivers_path, policies_path, sandbox=sandbox
+    )
     name, data = _read_plan(plan)
-    report = review_plan(name, data, declaration, base=base)
-    if as_json or output_format == "json":
-        text = render_json(report)
-    else:
-        text = render_text(report, colour=output is None and sys.stdout.isatty())
-    _write(text, output)
+    report = review_plan(
+        name,
+        data,
+        judges.declaration,
+        base=judges.base,
+        proof=judges.proof,
+        rules=judges.rules,
+        now=judges.now,
+    )
+    form = ReportFormat("json" if as_json else output_format)
+    _write(render(report, form, colour=output is None and sys.stdout.isatty()), output)
     return ExitCode.REFUSED if report.verdict is ReviewVerdict.BLOCK else ExitCode.DONE
 
 
