@@ -14,4 +14,7 @@ def format_time(at: datetime) -> str:
 
 def parse_time(text: str) -> datetime:
     """The inverse of `format_time`; ValueError where the text is not of its form."""
-    return datetime.strptime(text, _FORM).replace(tzinfo=UTC)
+    at = datetime.fromisoformat(text)  # ten times as fast as strptime, but it takes other forms, too
+    if at.utcoffset() is None or format_time(at) != text:
+        raise ValueError(f"time {text!r} is not of the form 2026-03-01T12:00:00.000000Z")
+    return at

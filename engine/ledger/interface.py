@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
     from datetime import datetime
 
     from engine.catalogue import Custody
@@ -200,6 +200,20 @@ class Ledger(Protocol):
 
         Raises:
             ConflictError: The move of this epoch is not the one in flight any more; nothing was stored.
+        """
+        ...
+
+    def replace_wrappings(self, replacements: Sequence[tuple[DataKey, DataKey]], epoch: int) -> tuple[bool, ...]:
+        """Do what `replace_wrapping` does for each pair of an old and a new record, each for itself.
+
+        One step for all of them where the store can, so that a page costs one wait for the disk.
+
+        Returns:
+            For each pair, in their order, whether it was stored.
+
+        Raises:
+            ConflictError: The move of this epoch is not the one in flight any more. What was stored before
+                that was seen stays.
         """
         ...
 

@@ -21,7 +21,7 @@ from engine.ledger.state_document import decode_state, encode_state, state_hash
 from engine.times import format_time, parse_time
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
     from datetime import datetime
     from pathlib import Path
 
@@ -67,6 +67,11 @@ CREATE INDEX data_keys_by_key ON data_keys (custody, generation, key_arn, verifi
 _COLUMNS = (
     "data_key_id, workload, purpose, custody, generation, key_arn, ciphertext, commitment,"
     " key_material_id, epoch, verified, set_aside, created_at"
+)
+
+_REPLACE = (
+    "UPDATE data_keys SET generation = ?, key_arn = ?, ciphertext = ?, key_material_id = ?, epoch = ?,"
+    " verified = ?, set_aside = ? WHERE data_key_id = ? AND generation = ? AND key_arn = ? AND ciphertext = ?"
 )
 
 
@@ -177,6 +182,10 @@ class SqliteLedger:
 
     def replace_wrapping(self, old: DataKey, new: DataKey, epoch: int) -> bool:
         """Put `new` in the place of exactly `old`; False where it is not there any more."""
+        return self.replace_wrappings(((old, new),), epoch)[0]
+
+    def replace_wrappings(self, replacements: Sequence[tuple[DataKey, DataKey]], epoch: int) -> tuple[bool, ...]:
+        """Put each `new` in the place of exactly its `old`, all in one transaction."""
         with self._writing() as connection:
             if connection.execute("SELECT rotation_epoch FROM head").fetchone() != (epoch,):
                 raise ConflictError(
@@ -185,17 +194,19 @@ class SqliteLedger:
                     ("EKM-33",),
                     "`keyturn status` shows where the tenant stands",
                 )
-            cursor = connection.execute(
-                "UPDATE data_keys SET generation = ?, key_arn = ?, ciphertext = ?, key_material_id = ?, epoch = ?,"
-                " verified = ?, set_aside = ? WHERE data_key_id = ? AND generation = ? AND key_arn = ?"
-                " AND ciphertext = ?",
-                (
-                    *(new.generation, new.key_arn, new.ciphertext, new.key_material_id, new.epoch),
-                    *(int(new.verified), new.set_aside),
-                    *(old.data_key_id, old.generation, old.key_arn, old.ciphertext),
-                ),
-            )
-            return cursor.rowcount == 1
+            cursor = connection.cursor()
+            stored = []
+            for old, new in replacements:
+                cursor.execute(
+                    _REPLACE,
+                    (
+                        *(new.generation, new.key_arn, new.ciphertext, new.key_material_id, new.epoch),
+                        *(int(new.verified), new.set_aside),
+                        *(old.data_key_id, old.generation, old.key_arn, old.ciphertext),
+                    ),
+                )
+                stored.append(cursor.rowcount == 1)
+            return tuple(stored)
 
     def census(self) -> Census:
         """Count the data keys of customer custody."""

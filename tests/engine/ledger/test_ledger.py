@@ -169,6 +169,22 @@ def test_the_census_counts_by_key_what_is_unproved_and_set_aside(ledger: Ledger)
     assert [k.data_key_id for k in to_move] == [f"{n:032x}" for n in (1, 2, 3)]
 
 
+def test_of_several_rewraps_each_counts_for_itself(ledger: Ledger) -> None:
+    for number in range(3):
+        ledger.add_data_key(data_key(number), ACTOR, NOW)
+    enable(ledger)
+    old = [data_key(number) for number in range(3)]
+    new = [replace(key, generation=1, key_arn=str(key_arn(1)), ciphertext=b"new") for key in old]
+    assert ledger.replace_wrapping(old[1], replace(new[1], ciphertext=b"of another worker"), epoch=1)
+    assert ledger.replace_wrappings(list(zip(old, new, strict=True)), epoch=1) == (True, False, True)
+    found = [ledger.data_key(key.data_key_id) for key in old]
+    assert [key.ciphertext for key in found if key is not None] == [b"new", b"of another worker", b"new"]
+    assert ledger.replace_wrappings([], epoch=1) == ()
+    with pytest.raises(ConflictError):
+        ledger.replace_wrappings([(new[0], old[0])], epoch=2)
+    assert ledger.data_key(old[0].data_key_id) == found[0]
+
+
 def test_data_keys_to_move_come_in_pages_without_repeats(ledger: Ledger) -> None:
     for number in range(1, 8):
         ledger.add_data_key(data_key(number), ACTOR, NOW)
