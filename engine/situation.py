@@ -130,6 +130,8 @@ def _key_arn(known: Generation | None, declared: str | None) -> str | None:
 
 
 def _headline(state: TenantState) -> str:
+    if state.mode is Mode.CLOUD and state.revoked:
+        return "Cloud Key Management is in force, and the access to the customer's keys is revoked."
     if state.mode is Mode.CLOUD:
         registered = [g for g in state.generations if g.state is GenerationState.REGISTERED]
         if registered:
@@ -173,7 +175,7 @@ def _concerns(declaration: Declaration, state: TenantState, standings: tuple[Gen
 
 def _next_steps(declaration: Declaration, state: TenantState) -> list[str]:
     if state.revoked:
-        return ["Reinstate the access when it shall be given back."]
+        return ["`keyturn reinstate` gives the access back, when it shall be."]
     if state.mode is Mode.CLOUD:
         if not declaration.vendor.activated:
             return ["Ask Druva Support to activate Enterprise Key Management, then set druva.activated: true."]

@@ -3,7 +3,7 @@
 DescribeKey succeeds in every key state and does not see a changed policy, so it is only ever asked second:
 a use of the key is the check (AWS KMS Developer Guide, "Key states of AWS KMS keys").
 
-Permissions, on the keys concerned: `kms:DescribeKey`, `kms:GetKeyPolicy`, `kms:ListGrants`,
+Permissions: `kms:ListKeys`; on the keys concerned `kms:DescribeKey`, `kms:GetKeyPolicy`, `kms:ListGrants`,
 `kms:ListResourceTags`, `kms:ListAliases`, `kms:GetKeyRotationStatus` and `kms:GetKeyLastUsage` to look;
 `kms:EnableKey`, `kms:DisableKey`, `kms:PutKeyPolicy`, `kms:CreateGrant` and `kms:RevokeGrant` to change.
 """
@@ -103,6 +103,12 @@ class KeyAdministration:
         """Describe a key, by its ARN or alias."""
         with translated(self, "DescribeKey", key_id):
             return _details(self._client.describe_key(KeyId=key_id)["KeyMetadata"])
+
+    def key_arns(self) -> tuple[str, ...]:
+        """The ARNs of every key of the account in the Region."""
+        with translated(self, "ListKeys", f"the keys of {self._client.meta.region_name}"):
+            pages = self._client.get_paginator("list_keys").paginate()
+            return tuple(entry["KeyArn"] for page in pages for entry in page["Keys"])
 
     def policy(self, key_arn: str) -> str:
         """The key policy as JSON text. Works in the key's own account only."""
@@ -219,7 +225,7 @@ def _grant(entry: Any) -> Grant:
         retiring_principal=entry.get("RetiringPrincipal"),
         encryption_context_equals=constraints.get("EncryptionContextEquals"),
         encryption_context_subset=constraints.get("EncryptionContextSubset"),
-        name=entry.get("Name"),
+        name=entry.get("Name") or None,  # an unnamed grant is listed with an empty name
         source_arn=constraints.get("SourceArn"),
         issuing_account=_account(entry.get("IssuingAccount")),
     )

@@ -30,8 +30,8 @@ deleted(1)`. Every answer is a `Transition` or a `Refusal`; a refusal changes no
   for the days of the soak without a failed attempt to use it. Not having looked is not "none", unless a
   person answers for it.
 - **deletion**: a generation is deleted only when it is released and its key is seen gone or pending deletion.
-- **revocation** (EKM-10): the customer may revoke at any time in enterprise mode; while revoked nothing
-  is registered, enabled or rotated. Neither revoking nor reinstating changes the mode.
+- **revocation** (EKM-10): the customer may revoke at any time, in any mode; while revoked nothing is
+  registered, enabled or rotated. Neither revoking nor reinstating changes the mode.
 """
 
 from __future__ import annotations
@@ -318,10 +318,6 @@ def _completed(state: TenantState, at: datetime, event: str, details: dict[str, 
 
 
 def _revoke(state: TenantState, command: Revoke) -> Answer:
-    if state.mode is not Mode.ENTERPRISE:
-        return Refusal(
-            "revocation", f"tenant {state.tenant!r} is not enabled: there is no access to revoke", ("EKM-10",)
-        )
     if state.revoked:
         return Refusal("revocation", f"the access of tenant {state.tenant!r} is revoked already", ("EKM-10",))
     return Transition(replace(state, revoked=True), "revoked", {"by": command.by})

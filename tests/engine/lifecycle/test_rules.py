@@ -330,4 +330,13 @@ def test_revoking_changes_no_mode_and_nothing_moves_until_reinstated() -> None:
     refusal(state, ROTATE_2, "revocation", "EKM-10")
     refusal(state, Revoke("Ada"), "revocation", "EKM-10")
     assert isinstance(decide(after(Reinstate("Ada"), state=state), ROTATE_2, NOW), Transition)
-    refusal(cloud_state(), Revoke("Ada"), "revocation", "EKM-10")
+    refusal(cloud_state(), Reinstate("Ada"), "revocation", "EKM-10")
+
+
+@pytest.mark.requirement("EKM-10")
+def test_the_access_may_be_revoked_before_enabling_too_and_then_nothing_is_enabled() -> None:
+    state = after(REGISTER, Revoke("Ada"))
+    assert state.mode is Mode.CLOUD
+    refusal(state, ENABLE, "revocation", "EKM-10")
+    refusal(state, REGISTER, "revocation", "EKM-10")
+    assert after(Reinstate("Ada"), ENABLE, state=state).mode is Mode.ENTERPRISE

@@ -1,0 +1,286 @@
+"""`keyturn revoke` and `reinstate`: every key, whatever else is broken, and back again."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from engine.declaration import parse_declaration
+from engine.errors import MachineError
+from stacks.custody import custody_of
+from tests.builders import CUSTOMER, VENDOR, declared_generations
+from tests.cli.conftest import VENDOR as AS_VENDOR
+from tests.cli.conftest import Repository
+from tests.cli.test_rotate import fill
+from tests.sandbox_fixtures import refused
+
+if TYPE_CHECKING:
+    from tests.sandbox_fixtures import Account
+
+
+def state_of(repository: Repository, arn: str) -> str:
+    return str(repository.customer.kms.describe_key(KeyId=arn)["KeyMetadata"]["KeyState"])
+
+
+def declared(repository: Repository) -> str:
+    return (repository.folder / "ekm.yaml").read_text(encoding="utf-8")
+
+
+def is_revoked(repository: Repository) -> bool:
+    events = [e["event"] for e in repository.keyturn("history", "--json").document]
+    turns = [event for event in events if event in {"revoked", "reinstated"}]
+    return bool(turns) and turns[-1] == "revoked"
+
+
+def statements(repository: Repository, arn: str) -> list[dict[str, Any]]:
+    policy = repository.customer.kms.get_key_policy(KeyId=arn, PolicyName="default")["Policy"]
+    found: list[dict[str, Any]] = json.loads(policy)["Statement"]
+    return found
+
+
+def grants(repository: Repository, arn: str) -> list[dict[str, Any]]:
+    return [dict(grant) for grant in repository.customer.kms.list_grants(KeyId=arn)["Grants"]]
+
+
+def rotated(repository: Repository) -> tuple[str, str]:
+    """A tenant with data under generation 2, and generation 1 retained."""
+    first = repository.enabled()
+    fill(repository, "anna")
+    second = repository.with_second_generation()
+    assert repository.keyturn("rotate", "--to", "2", "--key-arn", second, *AS_VENDOR).exit_code == 0
+    return first, second
+
+
+@pytest.mark.requirement("EKM-10")
+@pytest.mark.requirement("EKM-43")
+def test_the_impact_is_shown_first_and_every_unreleased_key_is_disabled(repository: Repository) -> None:
+    first, second = rotated(repository)
+    ended = repository.keyturn("revoke", "--yes")
+    assert ended.exit_code == 0, ended.err
+    shown = ended.err.splitlines()
+    impact = next(number for number, line in enumerate(shown) if "This takes away the access to 2 keys" in line)
+    assert impact < next(number for number, line in enumerate(shown) if line.startswith("SUCCESS"))
+    assert "Microsoft 365: " in ended.err
+    assert "Legal hold downloads go on" in ended.err
+    assert (state_of(repository, first), state_of(repository, second)) == ("Disabled", "Disabled")
+    assert is_revoked(repository)
+    assert repository.keyturn("run", "backup", "--source", "tenant", *AS_VENDOR).exit_code == 4
+
+
+@pytest.mark.requirement("EKM-10")
+def test_the_declaration_says_revoked_afterwards_and_keeps_its_comments(repository: Repository) -> None:
+    repository.enabled()
+    text = declared(repository).replace("revoked: false\n", "# the switch\nrevoked: false   # never by hand\n")
+    repository.declare(text)
+    assert repository.keyturn("revoke", "--yes").exit_code == 0
+    assert declared(repository) == text.replace("revoked: false  ", "revoked: true  ")
+    declaration = parse_declaration("ekm.yaml", declared(repository).encode())
+    custody = custody_of(declaration, declaration.generations[0])
+    assert (custody.enabled, custody.vendor_by_key_policy, custody.vendor_by_grant) == (False, False, False)
+    assert repository.keyturn("reinstate", "--yes").exit_code == 0
+    assert declared(repository) == text
+
+
+def test_without_a_terminal_and_without_yes_nothing_is_changed(repository: Repository) -> None:
+    first = repository.enabled()
+    before, text = repository.ledger_state(), declared(repository)
+    for command in ("revoke", "revoke --way access"):
+        ended = repository.keyturn(*command.split())
+        assert ended.exit_code == 2
+        assert "'northwind' is meant" in ended.err
+    assert state_of(repository, first) == "Enabled"
+    assert (repository.ledger_state(), declared(repository)) == (before, text)
+
+
+@pytest.mark.requirement("EKM-10")
+def test_what_is_revoked_comes_back_and_what_was_stored_is_restored(repository: Repository) -> None:
+    first, second = rotated(repository)
+    assert repository.keyturn("revoke", "--yes").exit_code == 0
+    ended = repository.keyturn("reinstate", "--yes")
+    assert ended.exit_code == 0, ended.err
+    assert (state_of(repository, first), state_of(repository, second)) == ("Enabled", "Enabled")
+    assert not is_revoked(repository)
+    assert repository.keyturn("run", "restore", "--to", "restored", *AS_VENDOR).exit_code == 0
+    again = repository.keyturn("reinstate", "--yes")
+    assert again.exit_code == 1
+    assert "is not revoked" in again.err
+
+
+@pytest.mark.requirement("EKM-10")
+def test_taking_the_access_away_ends_the_vendors_statements_and_grants_its_own_too(
+    repository: Repository, vendor: Account
+) -> None:
+    first = repository.enabled()
+    allowed = {
+        "Sid": "Vendor's own grants",
+        "Effect": "Allow",
+        "Principal": {"AWS": f"arn:aws:iam::{VENDOR}:root"},
+        "Action": ["kms:CreateGrant", "kms:RetireGrant"],
+        "Resource": "*",
+    }
+    policy = {"Version": "2012-10-17", "Statement": [*statements(repository, first), allowed]}
+    repository.customer.kms.put_key_policy(KeyId=first, PolicyName="default", Policy=json.dumps(policy))
+    vendor.kms.create_grant(KeyId=first, GranteePrincipal=f"arn:aws:iam::{VENDOR}:role/Worker", Operations=["Decrypt"])
+    repository.customer.kms.create_grant(
+        KeyId=first,
+        GranteePrincipal=f"arn:aws:iam::{CUSTOMER}:role/Own",
+        RetiringPrincipal=f"arn:aws:iam::{VENDOR}:role/Worker",
+        Operations=["Decrypt"],
+    )
+    own = repository.customer.kms.create_grant(
+        KeyId=first, GranteePrincipal=f"arn:aws:iam::{CUSTOMER}:role/Own", Operations=["Encrypt"]
+    )["GrantId"]
+    before = statements(repository, first)
+    ended = repository.keyturn("revoke", "--yes", "--way", "access")
+    assert ended.exit_code == 0, ended.err
+    assert "1 grants that the vendor made are gone for good" in ended.err
+    assert [grant["GrantId"] for grant in grants(repository, first)] == [own]
+    assert VENDOR not in json.dumps([s["Principal"] for s in statements(repository, first)])
+    assert state_of(repository, first) == "Enabled"
+    with refused("AccessDeniedException"):
+        vendor.kms.encrypt(KeyId=first, Plaintext=b"x")
+    assert repository.keyturn("reinstate", "--yes").exit_code == 0
+    assert statements(repository, first) == before
+    assert len(grants(repository, first)) == 3
+    vendor.kms.encrypt(KeyId=first, Plaintext=b"x")
+
+
+@pytest.mark.requirement("EKM-10")
+def test_an_interrupted_taking_away_is_run_again_and_gives_everything_back(repository: Repository) -> None:
+    first = repository.enabled()
+    before, held = statements(repository, first), len(grants(repository, first))
+    assert repository.keyturn("revoke", "--yes", "--way", "access").exit_code == 0
+    # As after a kill between the policy and the grants, and before anything was recorded.
+    repository.customer.kms.create_grant(
+        KeyId=first, GranteePrincipal=f"arn:aws:iam::{VENDOR}:root", Operations=["Decrypt"]
+    )
+    assert repository.keyturn("revoke", "--yes", "--way", "access").exit_code == 0
+    assert grants(repository, first) == []
+    assert repository.keyturn("reinstate", "--yes").exit_code == 0
+    assert statements(repository, first) == before
+    assert len(grants(repository, first)) == held + 1
+    assert not (repository.folder / ".keyturn" / "revoked-access.json").exists()
+
+
+@pytest.mark.requirement("EKM-10")
+def test_a_policy_that_was_changed_meanwhile_keeps_its_change(repository: Repository) -> None:
+    first = repository.enabled()
+    assert repository.keyturn("revoke", "--yes", "--way", "access").exit_code == 0
+    mine = {"Sid": "Mine", "Effect": "Deny", "Principal": "*", "Action": "kms:DeleteAlias", "Resource": "*"}
+    policy = {"Version": "2012-10-17", "Statement": [*statements(repository, first), mine]}
+    repository.customer.kms.put_key_policy(KeyId=first, PolicyName="default", Policy=json.dumps(policy))
+    assert repository.keyturn("reinstate", "--yes").exit_code == 0
+    assert mine in statements(repository, first)
+    assert VENDOR in json.dumps(statements(repository, first))
+
+
+@pytest.mark.requirement("EKM-10")
+def test_a_statement_for_everyone_is_told_instead_of_overlooked(repository: Repository) -> None:
+    first = repository.enabled()
+    everyone = {"Sid": "Everyone", "Effect": "Allow", "Principal": "*", "Action": "kms:Decrypt", "Resource": "*"}
+    policy = {"Version": "2012-10-17", "Statement": [*statements(repository, first), everyone]}
+    repository.customer.kms.put_key_policy(KeyId=first, PolicyName="default", Policy=json.dumps(policy))
+    ended = repository.keyturn("revoke", "--yes", "--way", "access")
+    assert ended.exit_code == 4
+    assert "still has access" in ended.err
+    assert "--way disable" in ended.err
+    assert repository.keyturn("revoke", "--yes").exit_code == 0
+    assert state_of(repository, first) == "Disabled"
+
+
+@pytest.mark.requirement("EKM-10")
+def test_one_key_that_fails_does_not_keep_the_others_from_being_revoked(repository: Repository) -> None:
+    first, second = rotated(repository)
+    deny = {"Effect": "Deny", "Principal": "*", "Action": "kms:DisableKey", "Resource": "*"}
+    policy = {"Version": "2012-10-17", "Statement": [*statements(repository, first), deny]}
+    repository.customer.kms.put_key_policy(KeyId=first, PolicyName="default", Policy=json.dumps(policy))
+    ended = repository.keyturn("revoke", "--yes", "--json")
+    assert ended.exit_code == 4
+    assert {key["key_arn"]: key["done"] for key in ended.document["keys"]} == {first: False, second: True}
+    assert ended.document["revoked"] is False
+    assert state_of(repository, second) == "Disabled"
+    assert "revoked: true" in declared(repository)
+    assert is_revoked(repository)
+    kept = {"Version": "2012-10-17", "Statement": policy["Statement"][:-1]}
+    repository.customer.kms.put_key_policy(KeyId=first, PolicyName="default", Policy=json.dumps(kept))
+    again = repository.keyturn("revoke", "--yes", "--json")
+    assert (again.exit_code, again.document["revoked"]) == (0, True)
+    assert state_of(repository, first) == "Disabled"
+
+
+@pytest.mark.requirement("EKM-10")
+@pytest.mark.parametrize("how", ["missing", "damaged"])
+def test_without_the_ledger_the_keys_are_found_by_tag_and_revoked(repository: Repository, how: str) -> None:
+    # A tenant of its own: the sandbox is shared, and the tag finds every key of this name.
+    repository.declare(declared(repository).replace("northwind", f"tenant-{how}"))
+    first = repository.enabled()
+    repository.declare(declared(repository) + "  - number: 2\n")
+    second = repository.deploy(2)
+    ledger = repository.folder / ".keyturn"
+    kept = ledger.rename(repository.folder / "elsewhere")
+    if how == "damaged":
+        ledger.mkdir()
+        (ledger / "ledger.db").write_bytes(b"no database at all" * 100)
+    ended = repository.keyturn("revoke", "--yes")
+    assert ended.exit_code in {3, 5, 6}
+    assert "the ledger is not at hand" in ended.err
+    assert (state_of(repository, first), state_of(repository, second)) == ("Disabled", "Disabled")
+    assert "revoked: true" in declared(repository)
+    shutil.rmtree(ledger, ignore_errors=True)
+    kept.rename(ledger)
+    again = repository.keyturn("revoke", "--yes")
+    assert again.exit_code == 0, again.err
+    assert is_revoked(repository)
+
+
+@pytest.mark.requirement("EKM-10")
+def test_a_key_that_is_pending_deletion_already_counts_as_taken_away(repository: Repository) -> None:
+    first = repository.enabled()
+    policy = {
+        "Version": "2012-10-17",
+        "Statement": [s for s in statements(repository, first) if s["Effect"] == "Allow"],
+    }
+    repository.customer.kms.put_key_policy(KeyId=first, PolicyName="default", Policy=json.dumps(policy))
+    repository.customer.kms.schedule_key_deletion(KeyId=first, PendingWindowInDays=7)
+    ended = repository.keyturn("revoke", "--yes")
+    assert ended.exit_code == 0, ended.err
+    assert "was PendingDeletion already" in ended.err
+    back = repository.keyturn("reinstate", "--yes")
+    assert back.exit_code == 4
+    assert is_revoked(repository)
+    repository.customer.kms.cancel_key_deletion(KeyId=first)
+    assert repository.keyturn("reinstate", "--yes").exit_code == 0
+
+
+@pytest.mark.requirement("EKM-10")
+def test_a_declaration_that_cannot_be_written_does_not_prevent_it(
+    repository: Repository, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = repository.enabled()
+    text = declared(repository)
+
+    def refuse(*_: object, **__: object) -> bool:
+        raise MachineError("'ekm.yaml' cannot be written: Read-only file system")
+
+    with monkeypatch.context() as patched:
+        patched.setattr("engine.declaration_edit.set_revoked", refuse)
+        ended = repository.keyturn("revoke", "--yes")
+    assert ended.exit_code == 6
+    assert "Read-only file system" in ended.err
+    assert (state_of(repository, first), declared(repository)) == ("Disabled", text)
+    assert is_revoked(repository)
+
+
+def test_keys_of_an_earlier_generation_that_was_retired_stay_disabled(repository: Repository) -> None:
+    first, second = rotated(repository)
+    assert repository.keyturn("confirm", "2", "--key-arn", second).exit_code == 0
+    repository.declare(declared_generations(2) + "retention_days: 0\n")
+    override = ("--override-by", "Ada", "--override-reason", "CloudTrail shows no use")
+    assert repository.keyturn("retire", "1", *override).exit_code == 0
+    repository.customer.kms.disable_key(KeyId=first)
+    assert repository.keyturn("revoke", "--yes").exit_code == 0
+    assert repository.keyturn("reinstate", "--yes").exit_code == 0
+    assert (state_of(repository, first), state_of(repository, second)) == ("Disabled", "Enabled")
