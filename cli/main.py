@@ -29,6 +29,7 @@ COMMANDS = (
     ("check", "cli.check", "Check the declaration; against an earlier one, that it takes nothing back."),
     ("policy", "cli.policy", "Show a generation's key policy and what each statement is for."),
     ("status", "cli.status", "Say where the tenant stands, and what comes next."),
+    ("evidence", "cli.evidence", "Make a signing key for evidence; check evidence."),
     ("enable", "cli.enable", "Enable Enterprise Key Management with the first key."),
     ("rotate", "cli.rotate", "Move every data key to a new generation's key, or resume that."),
     ("confirm", "cli.confirm", "Record that the Druva console shows a generation's key ARN."),

@@ -68,3 +68,13 @@ def key_arn_option(*, required: bool = True) -> Callable[[Decorated], Decorated]
     return click.option(
         "--key-arn", metavar="ARN", required=required, help="The key's full ARN, from its details in AWS KMS."
     )
+
+
+def signing_key_option(function: Decorated) -> Decorated:
+    """`--signing-key KEY`: what statements are signed with."""
+    return click.option(
+        "--signing-key",
+        envvar="KEYTURN_SIGNING_KEY",
+        metavar="KEY",
+        help="What to sign with: the ARN of an Ed25519 key in AWS KMS, or a key file kept apart from the ledger.",
+    )(function)

@@ -2,36 +2,65 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from cli.display import print_json, print_table, warn
-from cli.options import declaration_option, json_option
+from cli.options import declaration_option, json_option, signing_key_option
 from engine.printing import printable
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from cli.workspace import Workspace
+    from engine.evidence import Evidence, Signer
+    from engine.ledger.interface import Ledger
     from engine.situation import GenerationStanding, Observation, Situation
 
 
 @click.command("status")
 @declaration_option
 @click.option("--offline", is_flag=True, help="Do not ask AWS KMS for the keys' real state.")
+@click.option(
+    "--evidence",
+    "evidence_path",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Export signed evidence of it: for reviews and deploys, which have no access to the ledger.",
+)
+@signing_key_option
+@click.option(
+    "--valid-hours",
+    type=click.IntRange(1, 24 * 31),
+    default=24,
+    show_default=True,
+    help="For how long the evidence counts.",
+)
 @json_option
-def command(declaration_path: Path, offline: bool, as_json: bool) -> None:
+def command(
+    declaration_path: Path,
+    offline: bool,
+    evidence_path: Path | None,
+    signing_key: str | None,
+    valid_hours: int,
+    as_json: bool,
+) -> None:
     """Say where the tenant stands: mode, keys, data keys under each, and what comes next.
 
-    The keys' real state is asked of AWS KMS; where that is not possible it is said to be unknown.
+    The keys' real state is asked of AWS KMS; where that is not possible it is said to be unknown. Evidence is
+    exported only where KMS shows every key that data may depend on.
     """
+    from cli.signing import open_signer
     from cli.workspace import is_vault_empty, load_workspace
     from engine.ledger.interface import Census
     from engine.ledger.opening import initial_state, open_ledger, require_no_lost_ledger
     from engine.situation import describe_situation
 
     workspace = load_workspace(declaration_path)
+    if evidence_path is not None and offline:
+        raise click.UsageError("--evidence asks AWS KMS for the keys: it does not go with --offline")
+    signer = open_signer(workspace, signing_key) if evidence_path is not None else None
     ledger = open_ledger(workspace.declaration, workspace.folder)
     if ledger is None:
         require_no_lost_ledger(workspace.declaration, workspace.folder, vault_is_empty=is_vault_empty(workspace))
@@ -43,14 +72,65 @@ def command(declaration_path: Path, offline: bool, as_json: bool) -> None:
     alias = workspace.declaration.alias
     observations = {} if offline else _observe(workspace, [*sorted(arns), alias])
     situation = describe_situation(workspace.declaration, state, census, observations)
+    evidence = None
+    if evidence_path is not None and signer is not None:
+        evidence = _export(workspace, ledger, observations, evidence_path, signer, timedelta(hours=valid_hours))
     if as_json:
-        print_json({**_document(situation), "alias": {"name": alias, **_observed(observations.get(alias))}})
+        document = {**_document(situation), "alias": {"name": alias, **_observed(observations.get(alias))}}
+        if evidence is not None and signer is not None:
+            document["evidence"] = {
+                "file": str(evidence_path),
+                "key_id": signer.key_id,
+                "expires_at": evidence.expires_at.isoformat(),
+                "journal": evidence.journal.length,
+            }
+        print_json(document)
         return
     _tell(situation)
     if alias in observations:
         click.echo(f"\nAlias {alias}")
         for name, value in _observed(observations[alias]).items():
             click.echo(f"  {'ARN' if name == 'arn' else name:<12} {'-' if value is None else value}")
+    if evidence is not None:
+        click.echo(f"\nEvidence in {evidence_path}, valid until {evidence.expires_at:%Y-%m-%d %H:%M} UTC")
+
+
+def _export(
+    workspace: Workspace,
+    ledger: Ledger | None,
+    observations: dict[str, Observation],
+    path: Path,
+    signer: Signer,
+    lifetime: timedelta,
+) -> Evidence:
+    """Sign what the ledger knows, where KMS shows the keys that it speaks of.
+
+    Raises:
+        InputError: There is no ledger.
+        AwsError: KMS does not show a key that the ledger has not let go: nothing is signed about keys of which
+            this endpoint knows nothing.
+    """
+    from cli.signing import origin_in_use, write_statement
+    from cli.workspace import now
+    from engine.errors import AwsError
+    from engine.evidence import sign_statement
+    from engine.ledger.statements import make_evidence
+    from engine.lifecycle import GenerationState
+
+    if ledger is None:
+        ledger = workspace.ledger()  # says that there is none
+    let_go = {GenerationState.RELEASED, GenerationState.DELETED}
+    for generation in ledger.head().state.generations:
+        seen = observations.get(str(generation.key_arn))
+        if generation.state not in let_go and (seen is None or seen.details is None):
+            raise AwsError(
+                f"no evidence: AWS KMS does not show {generation.key_arn}, the key of generation {generation.number}:"
+                f" {seen.trouble if seen is not None else 'nobody looked'}",
+                "export it where the keys can be described",
+            )
+    evidence = make_evidence(ledger, origin_in_use(workspace.declaration.account.region), now(), lifetime)
+    write_statement(path, sign_statement(evidence, signer), "the evidence")
+    return evidence
 
 
 def _observe(workspace: Workspace, names: list[str]) -> dict[str, Observation]:

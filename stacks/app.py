@@ -2,7 +2,8 @@
 
 It reads the declarations that `KEYTURN_DECLARATION` names and writes the stacks into the folder that
 `CDKTF_OUTDIR` names. A mistake ends it with `error:` and `hint:` lines and the error's exit code, before
-Node.js is started; nothing else is printed.
+Node.js is started. A note says where the alias is not moved for want of evidence (`stacks.evidence`); nothing
+else is printed.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from engine.errors import ExitCode, KeyturnError
 from stacks.declarations import declared_path, load_declarations
+from stacks.evidence import SETTING, tenants_whose_alias_may_move
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -31,10 +33,17 @@ def main(environment: Mapping[str, str]) -> ExitCode:
     """
     try:
         declarations = load_declarations(declared_path(environment))
+        movable = tenants_whose_alias_may_move(declarations, environment)
+        for declaration in declarations:
+            if declaration.tenant not in movable:
+                sys.stderr.write(
+                    f"note: the alias of tenant {declaration.tenant} stays where it is: no evidence in {SETTING} "
+                    f"proves that generation {declaration.current} is integrated\n"
+                )
         # CDKTF takes most of a second to load, so it comes after what needs none of it.
         from stacks.synthesis import Synthesis
 
-        Synthesis(declarations, Path(environment.get("CDKTF_OUTDIR") or DEFAULT_FOLDER)).write()
+        Synthesis(declarations, Path(environment.get("CDKTF_OUTDIR") or DEFAULT_FOLDER), movable).write()
     except KeyturnError as error:
         for line in error.diagnostics():
             sys.stderr.write(f"error: {line}\n")

@@ -13,7 +13,7 @@ The rules:
   a retired or released key soaks, enabling it is all that it takes to go back.
 - The vendor's grant belongs to `active` generations alone: nothing depends on a retired one, and AWS KMS
   makes no grant on a disabled key, so one that was taken away by a revocation could not come back.
-- The alias follows `current`.
+- The alias follows `current`, once evidence proves that this generation is integrated (`stacks.evidence`).
 """
 
 from __future__ import annotations

@@ -95,10 +95,12 @@ class Lifecycle:
     Attributes:
         prevent_destroy: Whether a plan that would destroy it is refused.
         create_before_destroy: Whether a replacement is made first.
+        ignore_changes: Attributes that are set when it is made, and left as they are from then on.
     """
 
     prevent_destroy: bool = False
     create_before_destroy: bool = False
+    ignore_changes: tuple[str, ...] = ()
 
 
 Arguments = AwsProviderArguments | KmsKeyArguments | KmsAliasArguments | KmsGrantArguments
@@ -141,6 +143,7 @@ class _Resource(TerraformResource):
             else TerraformResourceLifecycle(
                 prevent_destroy=lifecycle.prevent_destroy or None,
                 create_before_destroy=lifecycle.create_before_destroy or None,
+                ignore_changes=list(lifecycle.ignore_changes) or None,
             ),
         )
         self.arguments = arguments
@@ -175,8 +178,10 @@ class KmsKey(_Resource):
 class KmsAlias(_Resource):
     """An alias, which can be pointed to another key of the account and Region."""
 
-    def __init__(self, scope: Construct, name: str, arguments: KmsAliasArguments) -> None:
-        super().__init__(scope, name, "aws_kms_alias", arguments, None)
+    def __init__(
+        self, scope: Construct, name: str, arguments: KmsAliasArguments, lifecycle: Lifecycle | None = None
+    ) -> None:
+        super().__init__(scope, name, "aws_kms_alias", arguments, lifecycle)
 
     @property
     def arn(self) -> Reference:

@@ -22,6 +22,7 @@ class Synthesis:
     Args:
         declarations: One for each tenant; nothing of `stacks.limits` stands against them.
         folder: Where CDKTF's output goes: `manifest.json` and `stacks/TENANT/cdk.tf.json`.
+        alias_may_move: The tenants whose alias may be moved; that of any other stays where it points.
 
     Attributes:
         stacks: The stacks, in the order of the declarations.
@@ -30,14 +31,19 @@ class Synthesis:
         MachineError: The folder cannot be made, or CDKTF failed.
     """
 
-    def __init__(self, declarations: Sequence[Declaration], folder: Path) -> None:
+    def __init__(
+        self, declarations: Sequence[Declaration], folder: Path, alias_may_move: frozenset[str] = frozenset()
+    ) -> None:
         try:
             folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise MachineError(f"the folder {str(folder)!r} cannot be made: {error.strerror}") from error
         try:
             self._app = App(outdir=str(folder), stack_traces=False)
-            self.stacks = tuple(TenantStack(self._app, declaration) for declaration in declarations)
+            self.stacks = tuple(
+                TenantStack(self._app, declaration, alias_may_move=declaration.tenant in alias_may_move)
+                for declaration in declarations
+            )
         except RuntimeError as error:
             raise _failure_of_cdktf(error) from error
 

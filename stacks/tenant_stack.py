@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 
 from engine.declaration import GENERATION_TAG, TENANT_TAG, DeclaredState
 from engine.errors import InputError
+from engine.lifecycle import FIRST_GENERATION
 from stacks.cdktf_imports import TerraformOutput, TerraformStack
 from stacks.custody import VENDOR_GRANT_OPERATIONS, alias_target, custody_of
 from stacks.guard_aspect import Guards
@@ -48,11 +49,14 @@ class TenantStack(TerraformStack):
     Args:
         scope: The application.
         declaration: One that `stacks.limits` finds nothing against.
+        alias_may_move: Whether evidence proves that the current generation is integrated; else the alias stays
+            where it points, and is only made where there is none.
     """
 
-    def __init__(self, scope: Construct, declaration: Declaration) -> None:
+    def __init__(self, scope: Construct, declaration: Declaration, *, alias_may_move: bool) -> None:
         super().__init__(scope, declaration.tenant)
         self._declaration = declaration
+        self._alias_may_move = alias_may_move or declaration.current == FIRST_GENERATION
         account = declaration.account
         self._provider = AwsProvider(
             self, AwsProviderArguments(region=account.region, allowed_account_ids=(account.account_id,))
@@ -107,7 +111,8 @@ class TenantStack(TerraformStack):
     def _aliases(self) -> None:
         declaration = self._declaration
         target = self._target(alias_target(declaration))
-        current = KmsAlias(self, "current", KmsAliasArguments(name=declaration.alias, target_key_id=target))
+        stays = None if self._alias_may_move else Lifecycle(ignore_changes=("target_key_id",))
+        current = KmsAlias(self, "current", KmsAliasArguments(name=declaration.alias, target_key_id=target), stays)
         self.aliases.append(current)
         for generation in declaration.generations:
             if generation.alias is None or generation.state is DeclaredState.DELETED:

@@ -11,6 +11,7 @@ from engine.evidence.keys import (
     KmsSigner,
     Signer,
     VerificationKey,
+    create_key_file,
     read_verification_key,
 )
 from engine.evidence.reading import Expected, read_certificate, read_checkpoint, read_evidence
@@ -40,6 +41,7 @@ __all__ = [
     "Signer",
     "Subject",
     "VerificationKey",
+    "create_key_file",
     "read_certificate",
     "read_checkpoint",
     "read_evidence",

@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import binascii
 import hashlib
+import os
 import stat
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 _DOMAIN = b"keyturn statement 1\n"
 _RAW_BYTES = 32
 _MAX_KEY_FILE = 16 * 1024
-_MAKE_KEY = "`openssl genpkey -algorithm ed25519 -out evidence.key` makes one"
+_MAKE_KEY = "`keyturn evidence new-key FILE` makes one"
 
 
 def signed_bytes(canonical: bytes) -> bytes:
@@ -40,6 +41,11 @@ class Signer(Protocol):
     @property
     def key_id(self) -> str:
         """The id of the public key: the SHA-256 of its 32 bytes, as hexadecimal digits."""
+        ...
+
+    @property
+    def verification_key(self) -> VerificationKey:
+        """The public key, which pipelines check against."""
         ...
 
     def sign(self, canonical: bytes) -> bytes:
@@ -57,6 +63,20 @@ class VerificationKey:
     def key_id(self) -> str:
         """The SHA-256 of the key's 32 bytes, as hexadecimal digits."""
         return hashlib.sha256(self.raw).hexdigest()
+
+    @property
+    def pem(self) -> str:
+        """The key as pipelines take it: PEM (SubjectPublicKeyInfo, RFC 8410)."""
+        from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+        from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+
+        key = Ed25519PublicKey.from_public_bytes(self.raw)
+        return key.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo).decode("ascii")
+
+    @property
+    def base64(self) -> str:
+        """The key in one line: its 32 bytes in base64."""
+        return base64.b64encode(self.raw).decode("ascii")
 
     def verify(self, canonical: bytes, signature: bytes) -> None:
         """Check a signature.
@@ -121,6 +141,11 @@ class FileSigner:
         """The id of the public key."""
         return self._public.key_id
 
+    @property
+    def verification_key(self) -> VerificationKey:
+        """The public key."""
+        return self._public
+
     def sign(self, canonical: bytes) -> bytes:
         """Sign a statement's canonical form."""
         return self._private_key.sign(signed_bytes(canonical))
@@ -153,9 +178,45 @@ class KmsSigner:
         """The id of the public key."""
         return self._public.key_id
 
+    @property
+    def verification_key(self) -> VerificationKey:
+        """The public key."""
+        return self._public
+
     def sign(self, canonical: bytes) -> bytes:
         """Sign a statement's canonical form inside KMS."""
         return self._kms.sign_ed25519(self._key_arn, signed_bytes(canonical))
+
+
+def create_key_file(path: Path) -> VerificationKey:
+    """Make a signing key and write it to a new file that its owner alone can read.
+
+    Args:
+        path: The file; one that exists is never overwritten.
+
+    Returns:
+        The public key.
+
+    Raises:
+        InputError: The file exists.
+        MachineError: It cannot be written.
+    """
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+    from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+
+    key = Ed25519PrivateKey.generate()
+    data = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    try:
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(descriptor, "wb") as stream:
+            stream.write(data)
+            stream.flush()
+            os.fsync(stream.fileno())
+    except FileExistsError as error:
+        raise InputError(f"{str(path)!r} exists: a signing key is never overwritten", "give another name") from error
+    except OSError as error:
+        raise MachineError(f"the signing key {str(path)!r} cannot be written: {error.strerror}") from error
+    return VerificationKey(_raw(key.public_key()))
 
 
 def read_verification_key(text_or_path: str, folder: Path) -> VerificationKey:

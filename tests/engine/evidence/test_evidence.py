@@ -226,6 +226,6 @@ def test_a_file_without_an_ed25519_key_is_refused_with_how_to_make_one(tmp_path:
     path.chmod(0o600)
     with pytest.raises(InputError) as caught:
         FileSigner.read(path, None)
-    assert "openssl genpkey -algorithm ed25519" in (caught.value.hint or "")
+    assert "keyturn evidence new-key" in (caught.value.hint or "")
     with pytest.raises(InputError):
         read_verification_key("evidence.key", tmp_path)

@@ -1,0 +1,127 @@
+"""`keyturn evidence`: the signing key of the ledger's owner, and evidence read as a pipeline reads it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from cli.display import note, print_json, print_table
+from cli.options import declaration_option, json_option
+
+if TYPE_CHECKING:
+    from engine.evidence import VerificationKey
+
+
+@click.group("evidence")
+def command() -> None:
+    """Make a signing key, print its public key, check evidence.
+
+    `keyturn status --evidence FILE` exports evidence: signed, it tells a pull request's job where the tenant's
+    keys stand, without access to the ledger.
+    """
+
+
+@command.command("new-key")
+@click.argument("file", type=click.Path(path_type=Path), metavar="FILE")
+@json_option
+def new_key(file: Path, as_json: bool) -> None:
+    """Make an Ed25519 signing key in FILE, and print its public key.
+
+    Keep the file where the ledger cannot be written from, and out of the repository. Better still, make the key
+    in AWS KMS: `aws kms create-key --key-usage SIGN_VERIFY --key-spec ECC_NIST_EDWARDS25519`.
+    """
+    from engine.evidence import create_key_file
+
+    key = create_key_file(file)
+    _show(key, as_json=as_json)
+    if not as_json:
+        note(f"the private key is in {str(file)!r}; give pipelines the public key as KEYTURN_EVIDENCE_KEY")
+
+
+@command.command("public-key")
+@click.argument("signing_key", metavar="KEY", envvar="KEYTURN_SIGNING_KEY")
+@json_option
+def public_key(signing_key: str, as_json: bool) -> None:
+    """Print the public key of a key file, or of an Ed25519 key in AWS KMS by its ARN."""
+    from engine.arn import parse_key_arn
+    from engine.evidence import FileSigner, KmsSigner, Signer
+    from engine.kms import connect
+
+    signer: Signer
+    if signing_key.startswith("arn:"):
+        signer = KmsSigner(connect(parse_key_arn(signing_key).region), signing_key)
+    else:
+        signer = FileSigner.read(Path(signing_key), None)
+    _show(signer.verification_key, as_json=as_json)
+
+
+@command.command("check")
+@click.argument("file", type=click.Path(path_type=Path), metavar="FILE")
+@click.option(
+    "--evidence-key",
+    envvar="KEYTURN_EVIDENCE_KEY",
+    required=True,
+    metavar="KEY",
+    help="The public key that it is checked with: a PEM file, or the key itself.",
+)
+@click.option("--sandbox", is_flag=True, help="A rehearsal: let what a sandbox signed count.")
+@declaration_option
+@json_option
+def check(file: Path, evidence_key: str, sandbox: bool, declaration_path: Path, as_json: bool) -> None:
+    """Check evidence without network or ledger, and say what it proves."""
+    from cli.workspace import load_workspace, now
+    from engine.evidence import read_evidence, read_verification_key
+    from engine.evidence.binding import expected_of
+    from engine.located_yaml import read_file
+
+    expected = expected_of(load_workspace(declaration_path).declaration, sandbox=sandbox)
+    key = read_verification_key(evidence_key, Path())
+    evidence = read_evidence(str(file), read_file(file, what="the evidence"), key, expected, now())
+    if as_json:
+        print_json(
+            {
+                "tenant": evidence.subject.tenant,
+                "issued_at": evidence.issued_at.isoformat(),
+                "expires_at": evidence.expires_at.isoformat(),
+                "journal": evidence.journal.length,
+                "current": evidence.current,
+                "revoked": evidence.revoked,
+                "generations": [
+                    {
+                        "number": entry.number,
+                        "key_arn": str(entry.key_arn),
+                        "state": entry.state.value,
+                        "data_keys": entry.data_keys,
+                        "integrated": entry.integrated,
+                        "certificate": entry.certificate is not None,
+                    }
+                    for entry in evidence.generations
+                ],
+            }
+        )
+        return
+    click.echo(f"{file}: the signature holds, for tenant {evidence.subject.tenant} at journal entry", nl=False)
+    click.echo(f" {evidence.journal.length}, until {evidence.expires_at:%Y-%m-%d %H:%M} UTC")
+    print_table(
+        ("generation", "state", "data keys", "integrated", "certificate", "key ARN"),
+        (
+            (
+                str(entry.number),
+                entry.state.value,
+                str(entry.data_keys),
+                "yes" if entry.integrated else "no",
+                "yes" if entry.certificate is not None else "-",
+                str(entry.key_arn),
+            )
+            for entry in evidence.generations
+        ),
+    )
+
+
+def _show(key: VerificationKey, *, as_json: bool) -> None:
+    if as_json:
+        print_json({"key_id": key.key_id, "public_key": key.base64, "pem": key.pem})
+        return
+    click.echo(key.pem, nl=False)

@@ -1,0 +1,73 @@
+"""Signing statements: with which key, and with what they are made (AWS or a sandbox)."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from engine.errors import MachineError
+
+if TYPE_CHECKING:
+    from cli.workspace import Workspace
+    from engine.evidence import Origin, Signer
+
+_SQLITE = "sqlite:///"
+
+
+def open_signer(workspace: Workspace, signing_key: str | None) -> Signer:
+    """The key to sign with.
+
+    Args:
+        workspace: The tenant's declaration, which says where the ledger is.
+        signing_key: The ARN of a key in AWS KMS, or a key file.
+
+    Raises:
+        UsageError: None is given.
+        InputError: It is no Ed25519 key.
+        MachineError: The file lies beside the ledger, or others can read it.
+        KeyAccessError: AWS KMS said no.
+    """
+    from engine.arn import parse_key_arn
+    from engine.evidence import FileSigner, KmsSigner
+    from engine.kms import connect
+
+    if signing_key is None:
+        raise click.UsageError("--signing-key is missing: `keyturn evidence new-key FILE` makes a key file")
+    if signing_key.startswith("arn:"):
+        return KmsSigner(connect(parse_key_arn(signing_key).region), signing_key)
+    declared = workspace.declaration.ledger
+    ledger = (workspace.folder / declared.removeprefix(_SQLITE)).parent if declared.startswith(_SQLITE) else None
+    return FileSigner.read(Path(signing_key), ledger)
+
+
+def origin_in_use(region: str) -> Origin:
+    """With what this environment works: AWS itself, or something whose word proves nothing about AWS."""
+    from engine.evidence import Origin
+    from engine.kms import connect
+    from engine.kms.endpoints import is_aws_endpoint
+
+    return Origin.AWS if is_aws_endpoint(connect(region).endpoint_url) else Origin.SANDBOX
+
+
+def write_statement(path: Path, data: bytes, what: str) -> None:
+    """Write a signed statement; an earlier file is replaced in one step.
+
+    Raises:
+        MachineError: It cannot be written.
+    """
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(8)}.new")
+    try:
+        try:
+            with temporary.open("xb") as stream:
+                stream.write(data)
+                stream.flush()
+                os.fsync(stream.fileno())
+            temporary.replace(path)
+        finally:
+            temporary.unlink(missing_ok=True)
+    except OSError as error:
+        raise MachineError(f"{what} {str(path)!r} cannot be written: {error.strerror}") from error
