@@ -44,7 +44,7 @@ def seal(material: KeyMaterial, plaintext: bytes, context: Mapping[str, str]) ->
     """Encrypt under a material, bound to an encryption context."""
     header = _VERSION + bytes.fromhex(material.material_id)
     nonce = secrets.token_bytes(_NONCE)
-    return header + nonce + AESGCM(material.secret).encrypt(nonce, plaintext, header + canonical_context(context))
+    return header + nonce + AESGCM(_secret(material)).encrypt(nonce, plaintext, header + canonical_context(context))
 
 
 def material_of(ciphertext: bytes) -> str:
@@ -66,6 +66,12 @@ def unseal(material: KeyMaterial, ciphertext: bytes, context: Mapping[str, str])
     """
     header, nonce, sealed = ciphertext[:_HEADER], ciphertext[_HEADER : _HEADER + _NONCE], ciphertext[_HEADER + _NONCE :]
     try:
-        return AESGCM(material.secret).decrypt(nonce, sealed, header + canonical_context(context))
+        return AESGCM(_secret(material)).decrypt(nonce, sealed, header + canonical_context(context))
     except InvalidTag as error:
         raise invalid_ciphertext() from error
+
+
+def _secret(material: KeyMaterial) -> bytes:
+    if material.secret is None:
+        raise ValueError(f"the material {material.material_id} is not there: its key's state should have said so")
+    return material.secret

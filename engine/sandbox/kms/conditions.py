@@ -97,7 +97,7 @@ def _key_properties(key: KeyRecord) -> Context:
         "kms:KeySpec": (key.spec,),
         "kms:KeyUsage": (key.usage,),
         "kms:MultiRegion": (_boolean(key.multi_region),),
-        **({"kms:MultiRegionKeyType": ("PRIMARY",)} if key.multi_region else {}),
+        **({"kms:MultiRegionKeyType": ("REPLICA" if key.replica else "PRIMARY",)} if key.multi_region else {}),
     }
 
 

@@ -7,6 +7,10 @@ the sandbox does not have says so: it never answers as if it had.
 from __future__ import annotations
 
 from http import HTTPStatus
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from engine.sandbox.kms.custom_key_stores import CustomKeyStoreRecord
 
 
 class KmsError(Exception):
@@ -53,6 +57,15 @@ def malformed_policy(message: str) -> KmsError:
 def invalid_state(message: str) -> KmsError:
     """The key's state does not allow the operation."""
     return KmsError("KMSInvalidStateException", message)
+
+
+def invalid_store_state(store: CustomKeyStoreRecord) -> KmsError:
+    """The custom key store's connection state does not allow the operation."""
+    return KmsError(
+        "CustomKeyStoreInvalidStateException",
+        f"The custom key store {store.store_id} has the connection state {store.connection.value}, "
+        "which is not valid for this operation.",
+    )
 
 
 def invalid_ciphertext() -> KmsError:

@@ -1,7 +1,7 @@
 """KMS keys, aliases and grants as frozen records.
 
 A change makes a new record that takes the old one's place in the store, so whoever reads one sees one
-moment. Key material is never shown.
+moment. Key material is never shown. Records hold plain values alone, so that they can be written down.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import json
 import secrets
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from enum import Enum
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -19,19 +20,41 @@ if TYPE_CHECKING:
 SYMMETRIC = "SYMMETRIC_DEFAULT"
 ENCRYPT_DECRYPT = "ENCRYPT_DECRYPT"
 DEFAULT_ROTATION_PERIOD = 365  # days
+MADE_BY_KMS, IMPORTED = "AWS_KMS", "EXTERNAL"
+IN_CLOUDHSM, IN_EXTERNAL_KEY_STORE = "AWS_CLOUDHSM", "EXTERNAL_KEY_STORE"
+
+
+class RotationType(Enum):
+    """How a key came to new material; the value is KMS's name of it."""
+
+    AUTOMATIC = "AUTOMATIC"
+    ON_DEMAND = "ON_DEMAND"
 
 
 @dataclass(frozen=True, slots=True)
 class KeyMaterial:
-    """One version of a key's material: 64 hexadecimal digits that name it, and the secret."""
+    """One version of a key's material.
+
+    Attributes:
+        material_id: 64 hexadecimal digits that name it.
+        secret: The symmetric key, or the private key in PKCS #8 (DER); None while it is to be imported again.
+        rotated: When a rotation made it current; None for the first.
+        rotation_type: Which kind of rotation; None for the first.
+        valid_to: When imported material expires; None where it does not.
+        description: What its importer says of it.
+    """
 
     material_id: str
-    secret: bytes = field(repr=False)
+    secret: bytes | None = field(repr=False)
+    rotated: datetime | None = None
+    rotation_type: RotationType | None = None
+    valid_to: datetime | None = None
+    description: str | None = None
 
     @classmethod
-    def generate(cls) -> KeyMaterial:
-        """New random material of 256 bits."""
-        return cls(secrets.token_hex(32), secrets.token_bytes(32))
+    def generate(cls, secret: bytes | None = None) -> KeyMaterial:
+        """Material with a new id: of this secret, or of 256 random bits."""
+        return cls(secrets.token_hex(32), secrets.token_bytes(32) if secret is None else secret)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,15 +76,15 @@ class GrantRecord:
 
 @dataclass(frozen=True, slots=True)
 class Rotation:
-    """Automatic rotation that is switched on."""
+    """Automatic rotation that is switched on: its period, and from when it is counted."""
 
     period_in_days: int
-    enabled_at: datetime
+    counted_from: datetime
 
     @property
     def next_date(self) -> datetime:
-        """When the material would be rotated next."""
-        return self.enabled_at + timedelta(days=self.period_in_days)
+        """When the material will be rotated next."""
+        return self.counted_from + timedelta(days=self.period_in_days)
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,17 +99,22 @@ class KeyRecord:
         spec: Its key spec, such as `SYMMETRIC_DEFAULT`.
         usage: Its key usage, such as `ENCRYPT_DECRYPT`.
         origin: Where its material comes from.
-        multi_region: Whether it is a multi-Region key.
         state: Its key state.
         description: Its description.
         created: When it was made.
         policy_text: Its key policy, as it was written.
         policy: The same, parsed.
         tags: Its tags, in the order in which they were set.
-        materials: Its material, the current one last; empty while an import is pending.
+        materials: Its material, the current one last; empty before the first import.
         grants: Its grants, the oldest first.
         rotation: Automatic rotation, or None where it is off.
         deletion_date: When it will be deleted, in the state PendingDeletion alone.
+        primary_region: Where the primary of a multi-Region key is; None for a key of a single Region.
+        deletion_window: Days from its last replica's deletion to its own, in PendingReplicaDeletion alone.
+        pending_material: Imported material that the next rotation on demand makes current.
+        custom_key_store_id: The custom key store that it is in, or None.
+        xks_key_id: The external key that stands behind it, or None.
+        state_once_connected: Its state when its custom key store is connected again, in Unavailable alone.
     """
 
     partition: str
@@ -96,7 +124,6 @@ class KeyRecord:
     spec: str
     usage: str
     origin: str
-    multi_region: bool
     state: KeyState
     description: str
     created: datetime
@@ -107,6 +134,12 @@ class KeyRecord:
     grants: tuple[GrantRecord, ...] = ()
     rotation: Rotation | None = None
     deletion_date: datetime | None = None
+    primary_region: str | None = None
+    deletion_window: int | None = None
+    pending_material: KeyMaterial | None = None
+    custom_key_store_id: str | None = None
+    xks_key_id: str | None = None
+    state_once_connected: KeyState | None = None
 
     @property
     def arn(self) -> str:
@@ -115,8 +148,23 @@ class KeyRecord:
 
     @property
     def material(self) -> KeyMaterial | None:
-        """The current material; None while an import is pending."""
+        """The current material; None before the first import."""
         return self.materials[-1] if self.materials else None
+
+    @property
+    def multi_region(self) -> bool:
+        """Whether it is a multi-Region key."""
+        return self.primary_region is not None
+
+    @property
+    def replica(self) -> bool:
+        """Whether it is a replica of a multi-Region key, not its primary."""
+        return self.primary_region not in (None, self.region)
+
+    @property
+    def complete(self) -> bool:
+        """Whether all of its material is there: nothing is to be imported, first or again."""
+        return bool(self.materials) and all(material.secret is not None for material in self.materials)
 
     @property
     def symmetric_encryption(self) -> bool:

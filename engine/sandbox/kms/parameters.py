@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
@@ -40,6 +41,16 @@ class Parameters:
     def integer(self, name: str) -> int | None:
         """A whole number that may be absent."""
         return self.members.get(name)
+
+    def moment(self, name: str) -> datetime | None:
+        """A time that may be absent."""
+        seconds: float | None = self.members.get(name)
+        if seconds is None:
+            return None
+        try:
+            return datetime.fromtimestamp(seconds, UTC)
+        except (OverflowError, OSError, ValueError) as error:
+            raise validation(f"{name} is not a time that can be") from error
 
     def flag(self, name: str) -> bool:
         """A boolean; absent is false."""

@@ -254,10 +254,9 @@ def test_an_asymmetric_key_is_refused_rather_than_played(kms: KMSClient) -> None
 @pytest.mark.parametrize(
     ("operation", "members"),
     [
-        ("sign", {"Message": b"m", "SigningAlgorithm": "ECDSA_SHA_256"}),
-        ("replicate_key", {"ReplicaRegion": "eu-west-1"}),
-        ("rotate_key_on_demand", {}),
-        ("get_public_key", {}),
+        ("derive_shared_secret", {"KeyAgreementAlgorithm": "ECDH", "PublicKey": b"key"}),
+        ("encapsulate", {"EncapsulationAlgorithm": "ML_KEM"}),
+        ("decapsulate", {"EncapsulationAlgorithm": "ML_KEM", "SharedSecretCiphertextBlob": b"key"}),
     ],
 )
 def test_what_the_sandbox_does_not_have_never_seems_to_succeed(

@@ -60,7 +60,11 @@ def test_a_key_with_imported_material_waits_for_it(customer: Account) -> None:
         ({"KeySpec": "SYMMETRIC_DEFAULT", "CustomerMasterKeySpec": "SYMMETRIC_DEFAULT"}, "ValidationException"),
         ({"Origin": "AWS_CLOUDHSM"}, "ValidationException"),
         ({"Origin": "AWS_CLOUDHSM", "CustomKeyStoreId": "cks-1"}, "CustomKeyStoreNotFoundException"),
-        ({"Origin": "EXTERNAL_KEY_STORE", "CustomKeyStoreId": "cks-1"}, "CustomKeyStoreNotFoundException"),
+        ({"Origin": "EXTERNAL_KEY_STORE", "CustomKeyStoreId": "cks-1"}, "ValidationException"),
+        (
+            {"Origin": "EXTERNAL_KEY_STORE", "CustomKeyStoreId": "cks-1", "XksKeyId": "key-1"},
+            "CustomKeyStoreNotFoundException",
+        ),
         ({"CustomKeyStoreId": "cks-1"}, "ValidationException"),
         ({"Description": "x" * 8193}, "ValidationException"),
         ({"Tags": [{"TagKey": "a", "TagValue": "1"}, {"TagKey": "a", "TagValue": "2"}]}, "TagException"),

@@ -8,7 +8,22 @@ from __future__ import annotations
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-from engine.sandbox.kms.operations import aliases, cryptography, grants, keys, policies, rotation, states, tags
+from engine.sandbox.kms.operations import (
+    aliases,
+    cryptography,
+    custom_key_stores,
+    data_keys,
+    grants,
+    imports,
+    keys,
+    last_usage,
+    policies,
+    replicas,
+    rotation,
+    signatures,
+    states,
+    tags,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -24,5 +39,11 @@ _ALL: tuple[Operation, ...] = (
     *aliases.OPERATIONS,
     *grants.OPERATIONS,
     *cryptography.OPERATIONS,
+    *data_keys.OPERATIONS,
+    *signatures.OPERATIONS,
+    *imports.OPERATIONS,
+    *replicas.OPERATIONS,
+    *custom_key_stores.OPERATIONS,
+    *last_usage.OPERATIONS,
 )
 OPERATIONS: Mapping[str, Operation] = MappingProxyType({operation.name: operation for operation in _ALL})

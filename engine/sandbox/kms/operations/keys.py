@@ -1,12 +1,12 @@
 """CreateKey, DescribeKey, ListKeys, UpdateKeyDescription.
 
-A key is Enabled as soon as it is made, but for one whose material is yet to be imported. Keys for
-signatures, MACs and key agreement can be made and described; there are no operations here that use them.
+A key is Enabled as soon as it is made, but for one whose material is yet to be imported. One in a custom key
+store needs the store connected. Keys of every spec can be made and described, also those that the sandbox has
+no operations for.
 """
 
 from __future__ import annotations
 
-import re
 import secrets
 import uuid
 from dataclasses import replace
@@ -14,30 +14,33 @@ from typing import TYPE_CHECKING
 
 from engine.access.model import KeyState
 from engine.sandbox.kms.authorization import admitted, authorize, authorize_identity, target_of
-from engine.sandbox.kms.call import Operation, epoch_seconds
+from engine.sandbox.kms.call import Operation
 from engine.sandbox.kms.conditions import caller_context, new_key_context, tag_context
-from engine.sandbox.kms.errors import KmsError, validation
+from engine.sandbox.kms.custom_key_stores import XksProxy
+from engine.sandbox.kms.errors import KmsError, invalid_store_state, unsupported, validation
+from engine.sandbox.kms.key_metadata import metadata
+from engine.sandbox.kms.key_pairs import make_private_key
 from engine.sandbox.kms.key_policies import check_lockout, read_policy
-from engine.sandbox.kms.model import ENCRYPT_DECRYPT, SYMMETRIC, KeyMaterial, KeyRecord, default_policy
+from engine.sandbox.kms.model import (
+    IMPORTED,
+    IN_CLOUDHSM,
+    IN_EXTERNAL_KEY_STORE,
+    MADE_BY_KMS,
+    SYMMETRIC,
+    KeyMaterial,
+    KeyRecord,
+    default_policy,
+)
+from engine.sandbox.kms.operations.custom_key_stores import store_named
 from engine.sandbox.kms.operations.tags import checked_tags
 from engine.sandbox.kms.paging import page
+from engine.sandbox.kms.specifications import CHINA_ONLY, SPECIFICATIONS
 
 if TYPE_CHECKING:
     from engine.sandbox.kms.call import Call, Reply
 
-_EXTERNAL = "EXTERNAL"
-_KEY_STORES = frozenset({"AWS_CLOUDHSM", "EXTERNAL_KEY_STORE"})
-
-# AWS KMS Developer Guide, "Key spec reference": which specs serve which usages, the default first.
-_USAGES = (
-    (re.compile(SYMMETRIC), (ENCRYPT_DECRYPT,)),
-    (re.compile(r"RSA_\d+"), (ENCRYPT_DECRYPT, "SIGN_VERIFY")),
-    (re.compile(r"ECC_NIST_P\d+"), ("SIGN_VERIFY", "KEY_AGREEMENT")),
-    (re.compile(r"ECC_SECG_P256K1|ECC_NIST_EDWARDS25519|ML_DSA_\d+"), ("SIGN_VERIFY",)),
-    (re.compile(r"SM2"), (ENCRYPT_DECRYPT, "SIGN_VERIFY", "KEY_AGREEMENT")),
-    (re.compile(r"HMAC_\d+"), ("GENERATE_VERIFY_MAC",)),
-    (re.compile(r"ML_KEM_\d+"), ("ENCAPSULATE_DECAPSULATE",)),
-)
+_KEY_STORES = frozenset({IN_CLOUDHSM, IN_EXTERNAL_KEY_STORE})
+_CHINA = "aws-cn"
 
 
 def create_key(call: Call) -> Reply:
@@ -51,6 +54,7 @@ def create_key(call: Call) -> Reply:
     authorize_identity(call)
     if tags:
         authorize_identity(call, "kms:TagResource")
+    store_id, xks_key_id = _place_in_key_store(call, origin)
     text = parameters.optional_text("Policy") or default_policy(call.partition, call.account_id)
     policy = read_policy(text)
     key = KeyRecord(
@@ -61,27 +65,29 @@ def create_key(call: Call) -> Reply:
         spec=spec,
         usage=usage,
         origin=origin,
-        multi_region=multi_region,
-        state=KeyState.PENDING_IMPORT if origin == _EXTERNAL else KeyState.ENABLED,
+        state=KeyState.PENDING_IMPORT if origin == IMPORTED else KeyState.ENABLED,
         description=parameters.optional_text("Description") or "",
         created=call.now,
         policy_text=text,
         policy=policy,
         tags=tags,
-        materials=() if origin == _EXTERNAL else (KeyMaterial.generate(),),
+        materials=() if origin == IMPORTED else (_new_material(spec),),
+        primary_region=call.region if multi_region else None,
+        custom_key_store_id=store_id,
+        xks_key_id=xks_key_id,
     )
     if not bypass:
         properties = new_key_context(spec=spec, usage=usage, origin=origin, multi_region=multi_region, bypass=bypass)
         check_lockout(call, policy, key.arn, caller_context(call) | properties | tag_context(tags))
     call.store.put_key(key)
-    return {"KeyMetadata": metadata(key)}
+    return {"KeyMetadata": metadata(call.store, key)}
 
 
 def describe_key(call: Call) -> Reply:
     """DescribeKey: in every state, across accounts."""
     target = target_of(call, call.parameters.text("KeyId"), aliases=True)
     authorize(call, target)
-    return {"KeyMetadata": metadata(target.key)}
+    return {"KeyMetadata": metadata(call.store, target.key)}
 
 
 def list_keys(call: Call) -> Reply:
@@ -103,49 +109,19 @@ def update_key_description(call: Call) -> Reply:
     return {}
 
 
-def metadata(key: KeyRecord) -> Reply:
-    """A key as DescribeKey shows it."""
-    reply: Reply = {
-        "AWSAccountId": key.account_id,
-        "KeyId": key.key_id,
-        "Arn": key.arn,
-        "CreationDate": epoch_seconds(key.created),
-        "Enabled": key.state is KeyState.ENABLED,
-        "Description": key.description,
-        "KeyUsage": key.usage,
-        "KeyState": key.state.value,
-        "Origin": key.origin,
-        "KeyManager": "CUSTOMER",
-        "CustomerMasterKeySpec": key.spec,
-        "KeySpec": key.spec,
-        "MultiRegion": key.multi_region,
-    }
-    if key.symmetric_encryption:
-        reply["EncryptionAlgorithms"] = [SYMMETRIC]
-        if key.material is not None:
-            reply["CurrentKeyMaterialId"] = key.material.material_id
-    if key.deletion_date is not None:
-        reply["DeletionDate"] = epoch_seconds(key.deletion_date)
-    if key.multi_region:
-        primary = {"Arn": key.arn, "Region": key.region}
-        reply["MultiRegionConfiguration"] = {
-            "MultiRegionKeyType": "PRIMARY",
-            "PrimaryKey": primary,
-            "ReplicaKeys": [],
-        }
-    return reply
-
-
 def _spec(call: Call) -> str:
     spec = call.parameters.optional_text("KeySpec")
     older = call.parameters.optional_text("CustomerMasterKeySpec")
     if spec and older:
         raise validation("You cannot specify KeySpec and CustomerMasterKeySpec in the same request.")
-    return spec or older or SYMMETRIC
+    chosen = spec or older or SYMMETRIC
+    if chosen in CHINA_ONLY and call.partition != _CHINA:
+        raise unsupported(f"The KeySpec {chosen} is available in China Regions only.")
+    return chosen
 
 
 def _usage(spec: str, asked: str | None) -> str:
-    usages = next(usages for pattern, usages in _USAGES if pattern.fullmatch(spec))
+    usages = SPECIFICATIONS[spec].usages
     if asked is None:
         if len(usages) > 1:
             raise validation(f"You must specify a KeyUsage value for the KeySpec {spec}.")
@@ -156,16 +132,45 @@ def _usage(spec: str, asked: str | None) -> str:
 
 
 def _origin(call: Call, spec: str) -> str:
-    origin = call.parameters.optional_text("Origin") or "AWS_KMS"
+    parameters = call.parameters
+    origin = parameters.optional_text("Origin") or MADE_BY_KMS
     if origin in _KEY_STORES:
-        if (store := call.parameters.optional_text("CustomKeyStoreId")) is None:
+        if "CustomKeyStoreId" not in parameters:
             raise validation(f"You must specify a CustomKeyStoreId when Origin is {origin}.")
-        raise KmsError("CustomKeyStoreNotFoundException", f"Custom key store with ID '{store}' not found.")
-    if "CustomKeyStoreId" in call.parameters or "XksKeyId" in call.parameters:
+        if (origin == IN_EXTERNAL_KEY_STORE) != ("XksKeyId" in parameters):
+            needed = "must" if origin == IN_EXTERNAL_KEY_STORE else "must not"
+            raise validation(f"You {needed} specify an XksKeyId when Origin is {origin}.")
+        if spec != SYMMETRIC or parameters.flag("MultiRegion"):
+            raise unsupported("A custom key store holds symmetric encryption keys of a single Region only.")
+        return origin
+    if "CustomKeyStoreId" in parameters or "XksKeyId" in parameters:
         raise validation(f"CustomKeyStoreId and XksKeyId are not valid when Origin is {origin}.")
-    if origin == _EXTERNAL and spec != SYMMETRIC:
-        raise KmsError("UnsupportedOperationException", f"The sandbox has no key of spec {spec} with imported material")
+    if origin == IMPORTED and spec != SYMMETRIC:
+        raise unsupported(f"The sandbox has no key of spec {spec} with imported material")
     return origin
+
+
+def _place_in_key_store(call: Call, origin: str) -> tuple[str | None, str | None]:
+    """The custom key store and the external key of a new key, both None elsewhere."""
+    if origin not in _KEY_STORES:
+        return None, None
+    store = store_named(call, call.parameters.text("CustomKeyStoreId"))
+    if isinstance(store.backing, XksProxy) != (origin == IN_EXTERNAL_KEY_STORE):
+        raise validation(f"The custom key store {store.store_id} is of another type than the Origin {origin}.")
+    if not store.connected:
+        raise invalid_store_state(store)
+    xks_key_id = call.parameters.optional_text("XksKeyId")
+    for key in call.store.keys(store.account_id, store.region) if xks_key_id is not None else ():
+        if (key.custom_key_store_id, key.xks_key_id) == (store.store_id, xks_key_id):
+            raise KmsError("XksKeyAlreadyInUseException", f"The external key {xks_key_id} is already in use.")
+    return store.store_id, xks_key_id
+
+
+def _new_material(spec: str) -> KeyMaterial:
+    specification = SPECIFICATIONS[spec]
+    if specification.asymmetric:
+        return KeyMaterial.generate(make_private_key(spec) or b"")
+    return KeyMaterial.generate(secrets.token_bytes(specification.secret_bytes))
 
 
 OPERATIONS = (
