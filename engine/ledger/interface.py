@@ -4,9 +4,9 @@
   journal entry that tells of it; who loses the race changes nothing and is told so (`ConflictError`).
 - A **data key** is only ever kept wrapped. A new one is taken in only if it stands under the generation
   that is current at that instant, so that no late writer adds to a key that is being left.
-- A **rewrap** puts a new wrapping in the place of exactly the one it was made from, or does nothing. It is
-  taken in only for the move that is in flight at that instant: a worker of a superseded move changes
-  nothing, so that no data key ever goes back to an older key.
+- A **rewrap** puts a new wrapping in the place of exactly the one it was made from, or does nothing, so that
+  no data key ever goes back to an older key. It is taken in only for the move that is in flight: a worker of
+  a superseded move is told to stop.
 - The **census** counts data keys of customer custody by generation and key ARN; legal-hold copies are never
   in it (EKM-43). A data key counts as under an old key if its generation or its ARN is that key's.
 """

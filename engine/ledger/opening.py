@@ -8,11 +8,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, assert_never
 
 from engine.declaration import DeclaredState
 from engine.errors import InputError
-from engine.ledger.sqlite import SqliteLedger, create_sqlite_ledger, open_sqlite_ledger
+from engine.ledger.sqlite import create_sqlite_ledger, open_sqlite_ledger
 from engine.lifecycle import TenantState
 
 if TYPE_CHECKING:
@@ -22,21 +23,39 @@ if TYPE_CHECKING:
     from engine.declaration import Declaration
     from engine.ledger.interface import Actor, Ledger
 
-_SQLITE = "sqlite:///"
+_SQLITE, _DYNAMODB = "sqlite:///", "dynamodb://"
 
 
-def ledger_path(declaration: Declaration, folder: Path) -> Path:
-    """The file of a SQLite ledger; a relative one is meant from the declaration's folder.
+@dataclass(frozen=True, slots=True)
+class SqliteLocation:
+    """A ledger in a file of this machine."""
+
+    path: Path
+
+
+@dataclass(frozen=True, slots=True)
+class DynamoDbLocation:
+    """A ledger in a DynamoDB table, in the Region of the tenant's keys."""
+
+    table: str
+    region: str
+
+
+def ledger_location(declaration: Declaration, folder: Path) -> SqliteLocation | DynamoDbLocation:
+    """Where a tenant's ledger is; a relative path is meant from the declaration's folder.
 
     Raises:
-        InputError: The declared ledger is not a SQLite one.
+        InputError: It is of a kind that this version does not know.
     """
-    if not declaration.ledger.startswith(_SQLITE):
-        raise InputError(
-            f"the ledger {declaration.ledger!r} is of a kind that this version cannot open",
-            "declare sqlite:///path/to/ledger.db",
-        )
-    return folder / declaration.ledger.removeprefix(_SQLITE)
+    declared = declaration.ledger
+    if declared.startswith(_SQLITE):
+        return SqliteLocation(folder / declared.removeprefix(_SQLITE))
+    if declared.startswith(_DYNAMODB):
+        return DynamoDbLocation(declared.removeprefix(_DYNAMODB), declaration.account.region)
+    raise InputError(
+        f"the ledger {declared!r} is of a kind that this version cannot open",
+        "declare sqlite:///path/to/ledger.db or dynamodb://table",
+    )
 
 
 def initial_state(declaration: Declaration) -> TenantState:
@@ -60,13 +79,20 @@ def open_ledger(declaration: Declaration, folder: Path) -> Ledger | None:
         The ledger, or None where there is none.
 
     Raises:
-        InputError: It is another tenant's.
-        DamagedError, MachineError: It cannot be read.
+        InputError: It is another tenant's, or its table is not there.
+        DamagedError, MachineError, AwsError: It cannot be read.
     """
-    path = ledger_path(declaration, folder)
-    if not path.exists():
-        return None
-    return _checked(open_sqlite_ledger(path), declaration)
+    match ledger_location(declaration, folder):
+        case SqliteLocation(path):
+            ledger: Ledger | None = open_sqlite_ledger(path) if path.exists() else None
+        case DynamoDbLocation(table, region):
+            from engine.ledger.dynamodb import open_dynamodb_ledger
+            from engine.ledger.dynamodb_client import connect_table
+
+            ledger = open_dynamodb_ledger(connect_table(region, table), declaration.tenant)
+        case location:
+            assert_never(location)
+    return None if ledger is None else _checked(ledger, declaration)
 
 
 def open_or_create_ledger(
@@ -76,14 +102,24 @@ def open_or_create_ledger(
 
     Raises:
         InputError: It is another tenant's, or it is missing and there must have been one.
-        DamagedError, MachineError: It cannot be read or made.
+        DamagedError, MachineError, AwsError: It cannot be read or made.
     """
     existing = open_ledger(declaration, folder)
     if existing is not None:
         return existing
     require_no_lost_ledger(declaration, folder, vault_is_empty=vault_is_empty)
-    path = ledger_path(declaration, folder)
-    return _checked(create_sqlite_ledger(path, initial_state(declaration), actor, at), declaration)
+    state = initial_state(declaration)
+    match ledger_location(declaration, folder):
+        case SqliteLocation(path):
+            ledger: Ledger = create_sqlite_ledger(path, state, actor, at)
+        case DynamoDbLocation(table, region):
+            from engine.ledger.dynamodb import create_dynamodb_ledger
+            from engine.ledger.dynamodb_client import connect_table
+
+            ledger = create_dynamodb_ledger(connect_table(region, table), state, actor, at)
+        case location:
+            assert_never(location)
+    return _checked(ledger, declaration)
 
 
 def require_no_lost_ledger(declaration: Declaration, folder: Path, *, vault_is_empty: bool) -> None:
@@ -102,13 +138,18 @@ def require_no_lost_ledger(declaration: Declaration, folder: Path, *, vault_is_e
     elif not vault_is_empty:
         sign = f"the vault {declaration.vault!r} holds snapshots"
     if sign is not None:
+        name = _name(ledger_location(declaration, folder))
         raise InputError(
-            f"the ledger {str(ledger_path(declaration, folder))!r} is missing, but {sign}: there must have been one",
+            f"the ledger {name!r} is missing, but {sign}: there must have been one",
             "bring it back from a backup; a new one would forget every wrapped data key",
         )
 
 
-def _checked(ledger: SqliteLedger, declaration: Declaration) -> Ledger:
+def _name(location: SqliteLocation | DynamoDbLocation) -> str:
+    return str(location.path) if isinstance(location, SqliteLocation) else f"{_DYNAMODB}{location.table}"
+
+
+def _checked(ledger: Ledger, declaration: Declaration) -> Ledger:
     state = ledger.head().state
     expected = initial_state(declaration)
     for what, found, declared in (

@@ -14,10 +14,12 @@ from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
 from engine.catalogue import Custody
-from engine.errors import ConflictError, DamagedError, InputError, MachineError
+from engine.errors import DamagedError, InputError, MachineError
+from engine.ledger.conflicts import has_data_key, lost_race, require_current, superseded
+from engine.ledger.heads import read_head
 from engine.ledger.interface import Actor, Census, CensusRow, DataKey, Head
 from engine.ledger.journal import GENESIS, JournalEntry, make_entry, read_entry
-from engine.ledger.state_document import decode_state, encode_state, state_hash
+from engine.ledger.state_document import encode_state, state_hash
 from engine.times import format_time, parse_time
 
 if TYPE_CHECKING:
@@ -99,11 +101,7 @@ class SqliteLedger:
         with self._writing() as connection:
             head = _head(connection)
             if head.version != expected.version:
-                raise ConflictError(
-                    "compare-and-swap",
-                    f"another command changed the ledger of {head.state.tenant!r} first; this one changed nothing",
-                    hint="look at `keyturn status` and run the command again if it is still wanted",
-                )
+                raise lost_race(head.state.tenant)
             encoded = encode_state(transition.state)
             entry = _append(connection, head, transition.event, transition.details, actor, at, state_hash(encoded))
             connection.execute(
@@ -116,25 +114,14 @@ class SqliteLedger:
         """Take in a new data key and journal it, or raise `ConflictError`."""
         with self._writing() as connection:
             head = _head(connection)
-            current = head.state.current_number if data_key.custody is Custody.CUSTOMER else 0
-            if data_key.generation != current:
-                raise ConflictError(
-                    "current-generation",
-                    f"a data key under generation {data_key.generation} came when new ones go to generation {current}",
-                    ("EKM-32",),
-                    "run the job again",
-                )
+            require_current(head.state, data_key)
             try:
                 connection.execute(
                     f"INSERT INTO data_keys ({_COLUMNS}) VALUES ({', '.join('?' * 13)})",  # noqa: S608 - constants
                     _row(data_key),
                 )
             except sqlite3.IntegrityError as error:
-                raise ConflictError(
-                    "one-data-key",
-                    f"workload {data_key.workload!r} has a data key for {data_key.purpose} already",
-                    hint="run the job again",
-                ) from error
+                raise has_data_key(data_key) from error
             details = {
                 "workload": data_key.workload,
                 "purpose": data_key.purpose,
@@ -159,7 +146,7 @@ class SqliteLedger:
             with self._reading() as connection:
                 rows = connection.execute(
                     f"SELECT {_COLUMNS} FROM data_keys WHERE purpose = ? AND workload > ?"  # noqa: S608 - constants
-                    " ORDER BY workload LIMIT 200",
+                    " ORDER BY workload LIMIT 100",
                     (purpose, after),
                 ).fetchall()
             if not rows:
@@ -188,12 +175,7 @@ class SqliteLedger:
         """Put each `new` in the place of exactly its `old`, all in one transaction."""
         with self._writing() as connection:
             if connection.execute("SELECT rotation_epoch FROM head").fetchone() != (epoch,):
-                raise ConflictError(
-                    "forward",
-                    f"the move of epoch {epoch} is no longer the one in flight; this worker of it stops",
-                    ("EKM-33",),
-                    "`keyturn status` shows where the tenant stands",
-                )
+                raise superseded(epoch)
             cursor = connection.cursor()
             stored = []
             for old, new in replacements:
@@ -377,10 +359,7 @@ def _head(connection: sqlite3.Connection) -> Head:
         raise DamagedError("the ledger has no head", _RESTORE)
     version, encoded, length, last_hash = row
     last = connection.execute("SELECT entry FROM journal WHERE number = ?", (length,)).fetchone()
-    entry = read_entry(last[0], length) if last is not None else None
-    if entry is None or entry.hash != last_hash or entry.state_sha256 != state_hash(encoded):
-        raise DamagedError("the ledger's head is not the one that its journal tells of", _RESTORE)
-    return Head(version, decode_state(encoded), length, last_hash)
+    return read_head(version, encoded, length, last_hash, None if last is None else last[0], _RESTORE)
 
 
 def _append(

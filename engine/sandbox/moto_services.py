@@ -5,6 +5,8 @@
   dropped.
 - moto keeps its data per process, not per server: sandboxes of one process share it, and the last one to
   stop clears it.
+- moto's transactions copy a DynamoDB table and put the copy back where one fails, which undoes what others
+  wrote meanwhile. So DynamoDB's requests are answered one after the other.
 - Users and roles that are made within the sandbox sign with keys that moto issued. Their IAM policies are not
   read: on a key such a principal has what key policies and grants give it by name, and nothing besides.
 """
@@ -15,6 +17,7 @@ import io
 import os
 import sys
 import threading
+from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
@@ -34,6 +37,7 @@ _ACCOUNT_HEADER = "x-moto-account-id"
 _ACCOUNT_VARIABLE = "MOTO_ACCOUNT_ID"
 _running = 0
 _running_lock = threading.Lock()
+_dynamodb_lock = threading.Lock()  # moto's data is the process's
 
 
 class MotoServices:
@@ -68,12 +72,14 @@ class MotoServices:
             started.append((status, headers))
             return written.append
 
-        result: Iterable[bytes] = self._application(self._environ(request, account_id), start_response)
-        try:
-            written.extend(result)
-        finally:
-            if callable(close := getattr(result, "close", None)):
-                close()
+        environ = self._environ(request, account_id)
+        with _dynamodb_lock if request.headers.get("x-amz-target", "").startswith("DynamoDB_") else nullcontext():
+            result: Iterable[bytes] = self._application(environ, start_response)
+            try:
+                written.extend(result)
+            finally:
+                if callable(close := getattr(result, "close", None)):
+                    close()
         status, headers = started[-1]
         code, _, reason = status.partition(" ")
         kept = tuple((name, value) for name, value in headers if name.lower() not in _HOP_BY_HOP)
