@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 Item = dict[str, dict[str, Any]]
 
-RESTORE = "bring the ledger back: `keyturn ledger recover` or the table's point-in-time recovery"
+RESTORE = "bring the ledger back from a backup, or by the table's point-in-time recovery"
 
 
 def key(partition: str, sort: str) -> Item:
