@@ -1,20 +1,21 @@
 """The CDKTF application, as `cdktf` starts it by `python -m stacks`.
 
-It reads the declarations that `KEYTURN_DECLARATION` names and writes the stacks into the folder that
-`CDKTF_OUTDIR` names. A mistake ends it with `error:` and `hint:` lines and the error's exit code, before
-Node.js is started. A note says where the alias is not moved for want of evidence (`stacks.evidence`); nothing
-else is printed.
+It reads the declarations that `KEYTURN_DECLARATION` names and the evidence that `KEYTURN_EVIDENCE` names, and
+writes the stacks into the folder that `CDKTF_OUTDIR` names. A mistake ends it with `error:` and `hint:` lines and
+the error's exit code, before Node.js is started. A note says where the alias is not moved for want of evidence;
+nothing else is printed.
 """
 
 from __future__ import annotations
 
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from engine.errors import ExitCode, KeyturnError
 from stacks.declarations import declared_path, load_declarations
-from stacks.evidence import SETTING, tenants_whose_alias_may_move
+from stacks.evidence import SETTING, evidence_source
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -32,8 +33,9 @@ def main(environment: Mapping[str, str]) -> ExitCode:
         The exit code; `DONE` when every stack is written.
     """
     try:
-        declarations = load_declarations(declared_path(environment))
-        movable = tenants_whose_alias_may_move(declarations, environment)
+        evidence = evidence_source(environment, datetime.now(UTC))
+        declarations = load_declarations(declared_path(environment), evidence, Path.cwd())
+        movable = frozenset(d.tenant for d in declarations if evidence.lets_alias_move(d))
         for declaration in declarations:
             if declaration.tenant not in movable:
                 sys.stderr.write(

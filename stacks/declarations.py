@@ -2,7 +2,8 @@
 
 `KEYTURN_DECLARATION` names a file, or a folder of which every `*.yaml` and `*.yml` file is one tenant's
 declaration; without it the file is `ekm.yaml`. Files whose name begins with a dot, and folders within the
-folder, are not read. Every mistake in every file is reported at once.
+folder, are not read. Every mistake in every file is reported at once. What a declaration asks for beyond
+what is proved (`stacks.proved`) is a mistake like any other.
 """
 
 from __future__ import annotations
@@ -14,11 +15,13 @@ from engine.declaration import read_declaration, typed_declaration
 from engine.errors import InputError, Mistake
 from engine.located_yaml import read_file
 from stacks.limits import find_collisions, find_limits
+from stacks.proved import find_unproved, generations_in_state
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from engine.declaration import Declaration
+    from stacks.evidence import EvidenceSource
     from stacks.limits import Located
 
 SETTING = "KEYTURN_DECLARATION"
@@ -31,17 +34,22 @@ def declared_path(environment: Mapping[str, str]) -> Path:
     return Path(environment.get(SETTING) or DEFAULT_DECLARATION)
 
 
-def load_declarations(path: Path) -> tuple[Declaration, ...]:
-    """Read the declarations of a file or folder, and check that the stacks can make what they ask for.
+def load_declarations(
+    path: Path, evidence: EvidenceSource | None = None, state_folder: Path | None = None
+) -> tuple[Declaration, ...]:
+    """Read the declarations of a file or folder, and check that the stacks can and may make what they ask for.
 
     Args:
         path: A declaration, or a folder of them.
+        evidence: Where the evidence of the tenants lies; None for none: nothing is proved.
+        state_folder: The folder of the local Terraform states, `terraform.TENANT.tfstate`, if there is one.
 
     Returns:
         The declarations, ordered by file name; at least one.
 
     Raises:
-        InputError: Something is missing, unreadable, wrong or beyond the stacks; with every mistake.
+        InputError: Something is missing, unreadable, wrong, beyond the stacks or not proved; with every mistake.
+        UntrustedError: The evidence does not hold.
     """
     located: list[Located] = []
     mistakes: list[Mistake] = []
@@ -52,8 +60,9 @@ def load_declarations(path: Path) -> tuple[Declaration, ...]:
             mistakes += error.mistakes or (Mistake(str(file), None, None, error.message),)
             continue
         declaration = typed_declaration(document)
-        limits = find_limits(document, declaration)
-        mistakes += limits
+        mistakes += find_limits(document, declaration)
+        proved = None if evidence is None else evidence.of(declaration)
+        mistakes += find_unproved(document, declaration, proved, generations_in_state(state_folder, declaration.tenant))
         located.append((document, declaration))
     mistakes += find_collisions(located)
     if mistakes:

@@ -5,8 +5,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from engine.errors import ExitCode, InputError
+from engine.lifecycle import GenerationState
 from stacks.declarations import declared_path, load_declarations
 from tests.stacks.declared import CUSTOMER, EXISTING_KEY, declaration_text
+from tests.stacks.proofs import evidence, generation
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -119,15 +121,16 @@ def test_a_key_of_any_origin_that_exists_can_be_declared(tmp_path: Path, origin:
 
 def test_what_a_deleted_generation_once_was_no_longer_matters(tmp_path: Path) -> None:
     deleted = {"number": 1, "state": "deleted", "origin": "EXTERNAL", "alias": "alias/one"}
-    write(tmp_path, current=2, generations=[deleted, {"number": 2}])
-    assert len(load_declarations(tmp_path)) == 1
+    file = write(tmp_path, current=2, generations=[deleted, {"number": 2}])
+    proved = evidence(tmp_path, generation(1, GenerationState.DELETED), generation(2, GenerationState.CURRENT, 40))
+    assert len(load_declarations(file, proved)) == 1
 
 
 def test_an_alias_on_a_key_of_unknown_arn_is_refused(tmp_path: Path) -> None:
-    made_elsewhere = {"number": 1, "address": "aws_kms_key.ekm", "alias": "alias/one"}
-    file = write(tmp_path, current=2, generations=[made_elsewhere, {"number": 2}])
+    made_elsewhere = {"number": 2, "address": "aws_kms_key.ekm", "alias": "alias/two"}
+    file = write(tmp_path, generations=[{"number": 1}, made_elsewhere])
     (found,) = mistakes(file)
-    assert found.startswith(":28:16: the stacks cannot point the alias 'alias/one' to generation 1")
+    assert found.startswith(":31:16: the stacks cannot point the alias 'alias/two' to generation 2")
 
 
 def test_a_key_policy_beyond_the_limit_of_aws_is_refused(tmp_path: Path) -> None:
