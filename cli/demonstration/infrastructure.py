@@ -14,10 +14,11 @@ from stacks.terraform_mirror import terraform_environment
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from cli.demonstration.stage import Stage
+    from cli.demonstration.stage import Finished, Stage
 
 TENANT = "northwind"
 CUSTOMER, VENDOR, REGION = "123456789012", "210987654321", "us-east-1"
+_STACK = Path("cdktf.out", "stacks", TENANT)
 TERMS = (
     "These stand for the legal terms that the Druva console shows.\n"
     "Once Enterprise Key Management is enabled there is no way back to Cloud Key Management.\n"
@@ -92,11 +93,27 @@ def deploy(stage: Stage, cdktf: Path) -> dict[str, str]:
     return {str(name): str(value) for name, value in outputs[TENANT].items()}
 
 
-def plan(stage: Stage, cdktf: Path, name: str) -> Path:
-    """Plan the declared stacks; returns the plan as `terraform show -json` prints it."""
-    stage.run((str(cdktf), "synth"), ("npx", "cdktf", "synth"))
-    stack = Path("cdktf.out", "stacks", TENANT)
-    terraform = ("terraform", f"-chdir={stack}")
+def synthesise(stage: Stage, cdktf: Path, expect: int = 0) -> Finished:
+    """Write the declared stacks, or see that refused."""
+    return stage.run((str(cdktf), "synth"), ("npx", "cdktf", "synth"), expect)
+
+
+def take_out(folder: Path, generation: int) -> None:
+    """Take a generation's key, with all that refers to it, out of the synthesised stack, past every guard."""
+    path = folder / _STACK / "cdk.tf.json"
+    content = json.loads(path.read_text(encoding="utf-8"))
+    del content["resource"]["aws_kms_key"][f"generation_{generation}"]
+    del content["resource"]["aws_kms_grant"][f"generation_{generation}_vendor"]
+    del content["output"][f"generation_{generation}_key_arn"]
+    content["resource"]["aws_kms_alias"]["current"]["target_key_id"] = (
+        f"${{aws_kms_key.generation_{generation + 1}.id}}"
+    )
+    path.write_text(json.dumps(content), encoding="utf-8")
+
+
+def plan(stage: Stage, name: str) -> Path:
+    """Plan what was synthesised; returns the plan as `terraform show -json` prints it."""
+    terraform = ("terraform", f"-chdir={_STACK}")
     stage.run((*terraform, "init", "-input=false", "-no-color"), ("terraform", "init"))
     planfile = f"{name}.tfplan"
     stage.run(

@@ -26,6 +26,8 @@ from cli.demonstration.infrastructure import (
     deploy,
     find_cdktf,
     plan,
+    synthesise,
+    take_out,
     write_repository,
 )
 from cli.demonstration.stage import Stage
@@ -141,7 +143,8 @@ class _Story:
         shutil.copy(stage.folder / "ekm.yaml", stage.folder / "base.yaml")
         declare(stage.folder, {1: "active", 2: "active"}, current=1)
         stage.keyturn("check", "--against", "base.yaml", show=["ekm.yaml: valid"])
-        reviewed = plan(stage, self._cdktf, "second")
+        synthesise(stage, self._cdktf)
+        reviewed = plan(stage, "second")
         stage.keyturn("review", reviewed.name, "--base-declaration", "base.yaml", show=["PASS"])
         stage.expect(True, "the plan that adds generation 2 passes the review", "EKM-29")
         key_arn = deploy(stage, self._cdktf)["generation_2_key_arn"]
@@ -185,7 +188,18 @@ class _Story:
         stage.chapter("A pull request that would delete generation 1")
         shutil.copy(stage.folder / "ekm.yaml", stage.folder / "base.yaml")
         declare(stage.folder, {1: "deleted", 2: "active"}, current=2)
-        dangerous = plan(stage, self._cdktf, "dangerous")
+        refused = synthesise(stage, self._cdktf, expect=1)
+        reasons = (line[line.index("error:") :] for line in refused.lines() if "error: ekm.yaml" in line)
+        for reason in dict.fromkeys(reasons):  # CDKTF's command line tells them twice
+            stage.say(reason)
+        stage.expect(
+            any("generation 1 is declared deleted, and no evidence" in line for line in refused.lines()),
+            "the stacks do not even write it: nothing proves that the key may go",
+            "EKM-34",
+        )
+        stage.say("somebody edits the stack by hand, around every guard")
+        take_out(stage.folder, 1)
+        dangerous = plan(stage, "dangerous")
         text = stage.keyturn("review", dangerous.name, "--base-declaration", "base.yaml", expect=1)
         for line in text.stdout.splitlines():
             stage.say(line)
