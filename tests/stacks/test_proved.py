@@ -14,8 +14,10 @@ from engine.evidence import Origin, Subject
 from engine.lifecycle import GenerationState
 from stacks.declarations import load_declarations
 from stacks.evidence import EvidenceSource, evidence_source
-from tests.stacks.declared import CUSTOMER, VENDOR, declaration_text
+from stacks.synthesis import Synthesis
+from tests.stacks.declared import CUSTOMER, VENDOR, declaration_text, read_stack
 from tests.stacks.proofs import NOW, PUBLIC, evidence, generation
+from tests.stacks.test_app import run
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -53,15 +55,30 @@ def test_the_alias_moves_only_on_evidence_that_the_generation_is_integrated(tmp_
     def second(*, integrated: bool) -> EvidenceSource:
         return evidence(tmp_path, generation(1, RETAINED), generation(2, CURRENT, 40, integrated=integrated))
 
-    assert "current is 2, and no evidence says that it is integrated" in refused(
-        tmp_path, None, generations=TWO, current=2
-    )
+    file = tmp_path / "ekm.yaml"
+    for source, moves in (
+        (EvidenceSource(None, None, sandbox=False, now=NOW), False),
+        (second(integrated=True), True),
+    ):
+        assert accepted(tmp_path, source, generations=TWO, current=2)
+        (declaration,) = load_declarations(file, source)
+        assert source.lets_alias_move(declaration) is moves
+        Synthesis((declaration,), tmp_path / "out", frozenset({"northwind"} if moves else ())).write()
+        alias = read_stack(tmp_path / "out", "northwind")["resource"]["aws_kms_alias"]["current"]
+        assert alias["target_key_id"] == "${aws_kms_key.generation_2.key_id}"
+        assert alias.get("lifecycle") == (None if moves else {"ignore_changes": ["target_key_id"]})
     assert "does not say that it is integrated (it is current)" in refused(
         tmp_path, second(integrated=False), generations=TWO, current=2
     )
     only_first = evidence(tmp_path, generation(1, CURRENT, 40))
     assert "does not know that generation" in refused(tmp_path, only_first, generations=TWO, current=2)
-    assert accepted(tmp_path, second(integrated=True), generations=TWO, current=2)
+
+
+def test_without_evidence_a_note_says_that_the_alias_stays(tmp_path: Path) -> None:
+    (tmp_path / "ekm.yaml").write_text(declaration_text(current=2, generations=TWO))
+    finished = run(tmp_path)
+    assert finished.returncode == 0
+    assert "the alias of tenant northwind stays where it is" in finished.stderr
 
 
 @pytest.mark.parametrize(
@@ -157,9 +174,12 @@ def test_a_folder_holds_the_evidence_of_each_tenant(tmp_path: Path) -> None:
     assert written is not None
     environment = {"KEYTURN_EVIDENCE": str(folder), "KEYTURN_EVIDENCE_KEY": PUBLIC}
     source = evidence_source(environment, NOW)
-    assert "no evidence says that it is integrated" in refused(tmp_path, source, generations=TWO, current=2)
+    file = tmp_path / "ekm.yaml"
+    file.write_text(declaration_text(generations=TWO, current=2))
+    (declaration,) = load_declarations(file, source)
+    assert not source.lets_alias_move(declaration)
     written.rename(folder / "northwind.json")
-    assert accepted(tmp_path, source, generations=TWO, current=2)
+    assert source.lets_alias_move(declaration)
 
 
 def test_an_empty_setting_is_no_evidence() -> None:
