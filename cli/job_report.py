@@ -22,9 +22,13 @@ def tell_job(report: JobReport) -> None:
     for result in report.results:
         if result.outcome is not Outcome.FAILED:
             click.echo(f"  {_line(result)}")
+            for label in result.found:
+                click.echo(f"    found {label}")
     for result in report.results:
         _tell_problems(result)
     show_errors([result.error for result in report.failures if result.error is not None])
+    for text in report.notes:
+        note(text)
     if report.not_covered:
         note(f"left to another product's jobs: {', '.join(report.not_covered)}")
     done = len(report.results) - len(report.failures)
@@ -43,6 +47,7 @@ def print_job(report: JobReport) -> None:
             "ended_at": report.ended_at.isoformat(),
             "results": [_document(result) for result in report.results],
             "not_covered": list(report.not_covered),
+            "notes": list(report.notes),
         }
     )
 
@@ -60,7 +65,7 @@ def _line(result: WorkloadResult) -> str:
 
 def _tell_problems(result: WorkloadResult) -> None:
     for problem in result.problems[:_SHOWN_PROBLEMS]:
-        text = f"{result.workload}: {printable(problem.path or '.')} {problem.reason}"
+        text = f"{result.workload}: {printable(problem.path)}{' ' * bool(problem.path)}{problem.reason}"
         if problem.kind is ProblemKind.NOTE:
             note(text)
         else:
@@ -79,6 +84,7 @@ def _document(result: WorkloadResult) -> dict[str, Any]:
         "bytes": result.bytes,
         "unchanged": result.unchanged,
         "legal_hold": result.held,
+        "found": list(result.found),
         "problems": [{"path": p.path, "kind": p.kind.value, "reason": p.reason} for p in result.problems],
         "error": None
         if error is None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
 
     from engine.catalogue import Workflow, WorkflowKind
     from engine.declaration import Declaration
+    from engine.jobs.links import OfferedLink
     from engine.jobs.operation import JobContext
     from engine.jobs.report import JobReport
 
@@ -55,7 +57,7 @@ _source = click.option(
     help="The tenant's data.",
 )
 _destination = click.option(
-    "--to", "destination", type=click.Path(path_type=Path), required=True, metavar="FOLDER", help="Where files go."
+    "--to", "destination", type=click.Path(path_type=Path), metavar="FOLDER", help="Where files go."
 )
 _snapshot = click.option(
     "--snapshot", default="latest", show_default=True, metavar="ID", help="The id or number of a snapshot."
@@ -66,21 +68,27 @@ _overwrite = click.option("--overwrite", is_flag=True, help="Replace files that 
 
 @command.command("discovery")
 @_source
-@click.option("--variant", default="manual org apps", show_default=True, help="Which discovery of the catalogue.")
+@click.option("--variant", metavar="NAME", help="Which discovery of the catalogue; 'manual org apps' by default.")
+@click.option(
+    "--application", "applications", multiple=True, metavar="NAME", help="Look at these alone, such as teams."
+)
 @_shared
-def discovery(source: Path, variant: str, **shared: Any) -> int:
+def discovery(source: Path, variant: str | None, applications: tuple[str, ...], **shared: Any) -> int:
     """Find workloads, and keep the list encrypted."""
     from engine.catalogue import WorkflowKind
     from engine.jobs.preparation import discover
 
-    return _run(WorkflowKind.DISCOVERY, variant, shared, lambda job, flow: discover(job, flow, source))
+    if shared["workloads"]:
+        raise click.UsageError("A discovery finds workloads: there is no --workload to name yet.")
+    chosen = applications or None
+    return _run(WorkflowKind.DISCOVERY, variant, shared, lambda job, flow: discover(job, flow, source, chosen))
 
 
 @command.command("configuration")
 @_source
-@click.option("--variant", default="workloads that use the key", show_default=True, help="Which of the catalogue.")
+@click.option("--variant", metavar="NAME", help="Which of the catalogue; 'workloads that use the key' by default.")
 @_shared
-def configuration(source: Path, variant: str, **shared: Any) -> int:
+def configuration(source: Path, variant: str | None, **shared: Any) -> int:
     """Make workloads ready for backup."""
     from engine.catalogue import WorkflowKind
     from engine.jobs.preparation import configure
@@ -124,7 +132,7 @@ def backup(source: Path, trigger: str, legal_hold: tuple[str, ...], **shared: An
 @_overwrite
 @_shared
 def restore(
-    destination: Path,
+    destination: Path | None,
     in_place: bool,
     kind: str,
     snapshot: str,
@@ -132,62 +140,101 @@ def restore(
     overwrite: bool,
     **shared: Any,
 ) -> int:
-    """Restore workloads, as a copy or in place, never overwriting silently."""
+    """Restore workloads, as a copy or in place, never overwriting silently.
+
+    In place without --to means the folder that the snapshot was taken of.
+    """
     from engine.catalogue import WorkflowKind
     from engine.jobs.restore import RestoreRequest
     from engine.jobs.restore import restore as bring_back
 
+    def check(_flow: Workflow) -> None:
+        if destination is None and not in_place:
+            raise click.UsageError("Missing option '--to': a copy needs a folder to go to.")
+
     variant = f"{kind}, {'in place' if in_place else 'as a copy'}"
     request = RestoreRequest(destination, shared["workloads"] or None, snapshot, paths, overwrite)
-    return _run(WorkflowKind.RESTORE, variant, shared, lambda job, flow: bring_back(job, flow, request))
+    return _run(WorkflowKind.RESTORE, variant, shared, lambda job, flow: bring_back(job, flow, request), check)
 
 
 @command.command("download")
 @_destination
-@click.option("--kind", help="Which download of the catalogue; the product's plain one by default.")
+@click.option("--kind", metavar="NAME", help="Which download of the catalogue; the product's plain one by default.")
 @click.option("--legal-hold", is_flag=True, help="The legal hold (WebDAV) download; works with the key revoked.")
+@click.option(
+    "--valid-for",
+    "seconds",
+    type=click.IntRange(1, 86_400),
+    default=900,
+    show_default=True,
+    metavar="SECONDS",
+    help="How long a link is good for.",
+)
 @_snapshot
 @_paths
 @_overwrite
 @_shared
 def download(
-    destination: Path,
+    destination: Path | None,
     kind: str | None,
     legal_hold: bool,
+    seconds: int,
     snapshot: str,
     paths: tuple[str, ...],
     overwrite: bool,
     **shared: Any,
 ) -> int:
-    """Download files to this device."""
-    from engine.catalogue import LEGAL_HOLD_DOWNLOAD, Product, WorkflowKind
+    """Download files, or mailboxes made of them, to this device.
+
+    A download by link takes no --to: it prints links to this machine, each good for one download, and ends when
+    they are used or their time is over.
+    """
+    from engine.catalogue import LEGAL_HOLD_DOWNLOAD, Delivery, WorkflowKind
+    from engine.jobs.links import LinkRequest, download_links
     from engine.jobs.restore import RestoreRequest
     from engine.jobs.restore import download as bring_down
 
-    def variant(product: Product) -> str:
-        if legal_hold:
-            return LEGAL_HOLD_DOWNLOAD
-        plain = "download to a device" if product is Product.ENTRA_ID else "restore download"
-        return kind or plain
+    if legal_hold and kind is not None:
+        raise click.UsageError("--legal-hold is a download of its own: it takes no --kind.")
+    chosen = shared["workloads"] or None
 
-    request = RestoreRequest(destination, shared["workloads"] or None, snapshot, paths, overwrite)
-    return _run(WorkflowKind.DOWNLOAD, variant, shared, lambda job, flow: bring_down(job, flow, request))
+    def work(job: JobContext, flow: Workflow) -> JobReport:
+        if flow.delivery is Delivery.LINK:
+            tell = partial(_give_out, to_stderr=shared["as_json"])
+            return download_links(job, flow, LinkRequest(chosen, snapshot, paths, seconds), tell)
+        return bring_down(job, flow, RestoreRequest(destination, chosen, snapshot, paths, overwrite))
+
+    def check(flow: Workflow) -> None:
+        if (destination is None) is not (flow.delivery is Delivery.LINK):
+            raise click.UsageError(
+                "A download by link writes into no folder: leave --to out."
+                if destination is not None
+                else "Missing option '--to': the download needs a folder to go to."
+            )
+
+    return _run(WorkflowKind.DOWNLOAD, LEGAL_HOLD_DOWNLOAD if legal_hold else kind, shared, work, check)
+
+
+def _give_out(link: OfferedLink, *, to_stderr: bool) -> None:
+    click.echo(f"{link.workload}: {link.url} until {link.until:%H:%M:%S} UTC, for one download", err=to_stderr)
 
 
 def _run(
     kind: WorkflowKind,
-    variant: str | Callable[[Any], str],
+    variant: str | None,
     shared: dict[str, Any],
     work: Callable[[JobContext, Workflow], JobReport],
+    check: Callable[[Workflow], None] = lambda _: None,
 ) -> int:
-    """Run one job: the workflow is found before any key is touched, and every result is shown."""
+    """Run one job: the workflow is found and checked before any key is touched, and every result is shown."""
     from cli.job_report import print_job, tell_job
     from cli.workspace import job_context, load_workspace
     from engine.catalogue import WorkflowKind, find_workflow
 
     workspace = load_workspace(shared["declaration_path"])
     product = _product(workspace.declaration, shared["product"])
-    workflow = find_workflow(product, kind, variant if isinstance(variant, str) else variant(product))
+    workflow = find_workflow(product, kind, variant)
+    check(workflow)
     writes = kind not in {WorkflowKind.RESTORE, WorkflowKind.DOWNLOAD}
     with job_context(workspace, f"run {kind.value}", shared["vendor_profile"], writes=writes) as context:
         report = work(context, workflow)

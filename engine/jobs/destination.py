@@ -19,7 +19,7 @@ import stat
 from contextlib import suppress
 from dataclasses import dataclass
 from enum import Enum
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Protocol, Self
 
 from engine.errors import MachineError
 from engine.jobs.workloads import identity_of
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from pathlib import Path
     from types import TracebackType
 
-    from engine.jobs.entries import FileEntry, FolderEntry, LinkEntry
+    from engine.jobs.entries import FolderEntry, LinkEntry
 
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _NEW_FILE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
@@ -45,6 +45,34 @@ class Written(Enum):
     IDENTICAL = "was there already, with the same content"
     DIFFERENT = "is there already, with other content"
     IN_THE_WAY = "something else stands in its place"
+
+
+class FileAttributes(Protocol):
+    """What a file is to be; an entry of a snapshot is one."""
+
+    @property
+    def size(self) -> int | None:
+        """In bytes; None where only its content tells."""
+        ...
+
+    @property
+    def mode(self) -> int:
+        """The permission bits."""
+        ...
+
+    @property
+    def modified_ns(self) -> int:
+        """The time of its last modification, nanoseconds since 1970."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class MadeFile:
+    """A file that is made of the content of others."""
+
+    modified_ns: int
+    size: None = None
+    mode: int = 0o600
 
 
 @dataclass(slots=True)
@@ -104,7 +132,9 @@ class Destination:
             return self._in_the_way(error)
         return Written.WRITTEN
 
-    def file(self, place: tuple[str, ...], entry: FileEntry, content: Callable[[], Iterator[memoryview]]) -> Written:
+    def file(
+        self, place: tuple[str, ...], entry: FileAttributes, content: Callable[[], Iterator[memoryview]]
+    ) -> Written:
         """Write a file.
 
         Args:
@@ -122,7 +152,8 @@ class Destination:
             if there is not None:
                 if stat.S_ISDIR(there.st_mode):
                     return Written.IN_THE_WAY
-                if stat.S_ISREG(there.st_mode) and there.st_size == entry.size and _same(folder, name, content()):
+                likely = stat.S_ISREG(there.st_mode) and entry.size in {None, there.st_size}
+                if likely and _same(folder, name, content()):
                     return Written.IDENTICAL
                 if not self._overwrite:
                     return Written.DIFFERENT if stat.S_ISREG(there.st_mode) else Written.IN_THE_WAY
@@ -185,7 +216,7 @@ class Destination:
             os.close(level.descriptor)
 
     def _write(
-        self, folder: int, name: str, entry: FileEntry, content: Iterator[memoryview], *, replace: bool
+        self, folder: int, name: str, entry: FileAttributes, content: Iterator[memoryview], *, replace: bool
     ) -> Written:
         temporary = f".keyturn-{secrets.token_hex(8)}.partial"
         descriptor = os.open(temporary, _NEW_FILE, 0o600, dir_fd=folder)

@@ -37,22 +37,33 @@ def inventory_label(workflow: Workflow) -> str:
     return f"inventory/{workflow.product.value}"
 
 
-def discover(context: JobContext, workflow: Workflow, source: Path) -> JobReport:
+def discover(
+    context: JobContext, workflow: Workflow, source: Path, applications: Collection[str] | None = None
+) -> JobReport:
     """Find the workloads of a source, and keep the list encrypted in the vault.
 
     Args:
         context: What the job works with.
-        workflow: A discovery of the catalogue; it says which applications are looked at.
+        workflow: A discovery of the catalogue; it says which applications it covers.
         source: The folder.
+        applications: The names of those that are looked at; None for all that the workflow covers.
 
     Returns:
         One result, for the inventory; its `files` counts the workloads that were found.
 
     Raises:
-        InputError: The workflow is not the tenant's, or the source cannot be read; no key was touched.
+        InputError: The workflow is not the tenant's, an application not the workflow's, or the source cannot be
+            read; no key was touched.
     """
     check_workflow(context, workflow, WorkflowKind.DISCOVERY)
-    found = [workload for workload in find_workloads(source) if workload.application in workflow.applications]
+    for application in applications or ():
+        if application not in workflow.applications:
+            raise InputError(
+                f"{workflow.title} does not look at {printable(application)!r} [EKM-50]",
+                f"it looks at: {', '.join(workflow.applications)}",
+            )
+    wanted = workflow.applications if applications is None else applications
+    found = [workload for workload in find_workloads(source) if workload.application in wanted]
 
     def operate(label: str) -> WorkloadResult:
         at = context.clock()
@@ -67,7 +78,10 @@ def discover(context: JobContext, workflow: Workflow, source: Path) -> JobReport
             parts = writer.content.end_file()
             writer.add(FileEntry(INVENTORY_FILE, len(content), 0o600, time_ns, time_ns, 0, settled=False, parts=parts))
             writer.commit(context.clock())
-            return WorkloadResult(label, Outcome.COMPLETED, str(writer.snapshot), len(found), len(content))
+            labels = tuple(workload.label for workload in found)
+            return WorkloadResult(
+                label, Outcome.COMPLETED, str(writer.snapshot), len(found), len(content), found=labels
+            )
 
     return run_job(context, workflow, [inventory_label(workflow)], operate)
 

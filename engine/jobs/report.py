@@ -62,6 +62,7 @@ class WorkloadResult:
         bytes: How many bytes these files have.
         unchanged: How many of these files needed not be stored, or written, again.
         held: Whether a legal hold copy was written too.
+        found: The labels of the workloads that a discovery found.
         problems: Files that were not treated like the rest.
         error: Why it failed, or None.
     """
@@ -73,6 +74,7 @@ class WorkloadResult:
     bytes: int = 0
     unchanged: int = 0
     held: bool = False
+    found: tuple[str, ...] = ()
     problems: tuple[Problem, ...] = ()
     error: KeyturnError | None = None
 
@@ -93,6 +95,7 @@ class JobReport:
         ended_at: When, UTC.
         results: One for each workload, in order.
         not_covered: Workloads of the source that belong to another product and were left to its jobs.
+        notes: What people should know of the job as a whole.
     """
 
     job_id: str
@@ -101,6 +104,7 @@ class JobReport:
     ended_at: datetime
     results: tuple[WorkloadResult, ...]
     not_covered: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
 
     @property
     def failures(self) -> tuple[WorkloadResult, ...]:

@@ -38,6 +38,7 @@ def run_job(
     workloads: Iterable[str],
     operate: Callable[[str], WorkloadResult],
     not_covered: tuple[str, ...] = (),
+    notes: tuple[str, ...] = (),
 ) -> JobReport:
     """Run one operation for each workload.
 
@@ -47,6 +48,7 @@ def run_job(
         workloads: The labels, in order.
         operate: Does one of them; what it raises is that workload's failure and no other's.
         not_covered: Workloads that are another product's, for the report.
+        notes: What people should know of the job as a whole, for the report.
 
     Raises:
         MachineError: An event cannot be kept.
@@ -72,7 +74,7 @@ def run_job(
             raise
         record(label, state_of(workflow, result), result)
         results.append(result)
-    return JobReport(job_id, workflow, started_at, context.clock(), tuple(results), not_covered)
+    return JobReport(job_id, workflow, started_at, context.clock(), tuple(results), not_covered, notes)
 
 
 def _hint(not_covered: tuple[str, ...]) -> str | None:

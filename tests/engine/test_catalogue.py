@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from engine.catalogue import (
@@ -14,6 +16,7 @@ from engine.catalogue import (
     find_workflow,
     workflows_of,
 )
+from engine.catalogue.page import workflows_page
 from engine.errors import InputError
 
 M365, GOOGLE, ENTRA = Product.MICROSOFT_365, Product.GOOGLE_WORKSPACE, Product.ENTRA_ID
@@ -82,3 +85,36 @@ def test_legal_hold_and_keyless_configuration_alone_do_not_use_the_customers_key
         for product in (M365, GOOGLE)
         for variant, custody in ((LEGAL_HOLD_DOWNLOAD, Custody.SERVICE), ("other workloads", Custody.NONE))
     }
+
+
+@pytest.mark.requirement("EKM-37")
+@pytest.mark.requirement("EKM-38")
+def test_page_m_lists_the_discoveries_and_what_each_of_them_looks_at() -> None:
+    listed = {
+        (w.product, w.variant): w.applications
+        for w in WORKFLOWS
+        if w.kind is WorkflowKind.DISCOVERY and w.uses_customer_key
+    }
+    org_apps, users = ("sharepoint", "teams", "groups", "public_folder"), ("exchange_online", "onedrive")
+    google_users = ("gmail", "google_drive")
+    assert listed == {
+        (M365, "scheduled org apps"): org_apps,
+        (M365, "manual org apps"): org_apps,
+        (M365, "mapping configuration for AzureAD"): users,
+        (M365, "AzureAD sync"): users,
+        (GOOGLE, "scheduled org apps"): ("team_drive",),
+        (GOOGLE, "manual org apps"): ("team_drive",),
+        (GOOGLE, "mapping configuration for GSuite"): google_users,
+        (GOOGLE, "Google user sync"): google_users,
+    }
+
+
+def test_each_kind_of_workflow_has_one_that_is_meant_where_none_is_named() -> None:
+    for product in Product:
+        for kind in {w.kind for w in workflows_of((product,))}:
+            assert len([w for w in workflows_of((product,)) if w.kind is kind and w.default]) == 1, (product, kind)
+
+
+def test_the_page_of_workflows_is_the_tables() -> None:
+    page = Path(__file__).resolve().parents[2] / "docs" / "workflows.md"
+    assert page.read_text(encoding="utf-8") == workflows_page(), "write it anew: python -m engine.catalogue"

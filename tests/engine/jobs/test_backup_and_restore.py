@@ -140,17 +140,6 @@ def test_each_download_of_files(world: World, variant: str) -> None:
     }
 
 
-@pytest.mark.parametrize("variant", ["PST and mBox download", "PST URL download"])
-def test_formats_that_cannot_be_written_are_refused_before_a_key_is_touched(world: World, variant: str) -> None:
-    world.write("exchange_online/anna/1.eml", "mail")
-    world.back_up()
-    world.kms.calls.clear()
-    workflow = find_workflow(Product.MICROSOFT_365, WorkflowKind.DOWNLOAD, variant)
-    with pytest.raises(RefusedError):
-        download(world.context, workflow, RestoreRequest(world.root / "device"))
-    assert not world.kms.calls
-
-
 def test_each_operation_unwraps_its_key_once_and_never_once_a_file(world: World) -> None:
     for number in range(50):
         world.write(f"onedrive/anna/{number}")
@@ -285,6 +274,18 @@ def test_nothing_is_overwritten_silently(world: World) -> None:
     assert succeeded(world.restore("source", workflow=IN_PLACE, overwrite=True))
     assert changed.read_text() == "as backed up"
     assert same_size.read_text() == "1234"
+
+
+@pytest.mark.requirement("EKM-44")
+def test_a_restore_in_place_without_a_folder_goes_where_the_snapshot_was_taken(world: World) -> None:
+    file = world.write("onedrive/bob/file", "lost")
+    world.back_up()
+    file.unlink()
+    assert succeeded(restore(world.context, IN_PLACE, RestoreRequest(None)))
+    assert file.read_text() == "lost"
+    for workflow, job in ((COPY, restore), (DOWNLOAD, download)):
+        with pytest.raises(InputError):
+            job(world.context, workflow, RestoreRequest(None))
 
 
 @pytest.mark.requirement("EKM-44")

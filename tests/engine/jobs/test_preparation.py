@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from engine.catalogue import WORKFLOWS, Product, WorkflowKind, find_workflow
+from engine.catalogue import APPLICATIONS, WORKFLOWS, Product, WorkflowKind, find_workflow
 from engine.errors import ExitCode, InputError, KeyAccessError
 from engine.jobs.operation import existing_key
 from engine.jobs.preparation import configure, discover, inventory_label
@@ -19,19 +19,18 @@ if TYPE_CHECKING:
     from engine.catalogue import Workflow
     from tests.engine.jobs.world import World
 
-DISCOVERIES = [
-    workflow
-    for workflow in WORKFLOWS
-    if workflow.kind is WorkflowKind.DISCOVERY and workflow.product is Product.MICROSOFT_365
-]
+DISCOVERIES = [workflow for workflow in WORKFLOWS if workflow.kind is WorkflowKind.DISCOVERY]
 WITH_KEY = find_workflow(Product.MICROSOFT_365, WorkflowKind.CONFIGURATION, "workloads that use the key")
 WITHOUT_KEY = find_workflow(Product.MICROSOFT_365, WorkflowKind.CONFIGURATION, "other workloads")
+USING_KEY = ["groups/one", "public_folder/one", "sharepoint/one", "teams/one"]
 
 
 @pytest.fixture
 def tenant(world: World) -> World:
-    for workload in ("teams/marketing", "sharepoint/intranet", "exchange_online/anna", "onedrive/bob", "files x/y"):
-        world.write(f"{workload}/file")
+    """A tenant with a workload of each application, and a folder beside them."""
+    for application in APPLICATIONS:
+        world.write(f"{application.name}/one/file")
+    world.write("files x/y/file")
     return world
 
 
@@ -45,28 +44,46 @@ def inventory(world: World, workflow: Workflow) -> list[str]:
     return [workload["workload"] for workload in document["workloads"]]
 
 
-@pytest.mark.parametrize("workflow", DISCOVERIES, ids=lambda workflow: workflow.variant)
+@pytest.mark.requirement("EKM-37")
+@pytest.mark.requirement("EKM-38")
+@pytest.mark.parametrize("workflow", DISCOVERIES, ids=lambda workflow: workflow.title)
 def test_a_discovery_keeps_an_encrypted_inventory_and_fails_when_the_key_is_revoked(
     tenant: World, workflow: Workflow
 ) -> None:
     report = discover(tenant.context, workflow, tenant.source)
     assert succeeded(report)
-    expected = (
-        ["sharepoint/intranet", "teams/marketing"]
-        if "EKM-37" in workflow.requirements
-        else ["exchange_online/anna", "onedrive/bob"]
-    )
-    assert inventory(tenant, workflow) == expected
-    assert only(report).files == 2
+    expected = sorted(f"{application}/one" for application in workflow.applications)
+    assert inventory(tenant, workflow) == list(only(report).found) == expected
+    assert only(report).files == len(expected)
+    assert not any(b"/one" in path.read_bytes() for path in (tenant.vault_folder / "data").rglob("*") if path.is_file())
     tenant.revoke()
     report = discover(tenant.context, workflow, tenant.source)
     error = only(report).error
     assert isinstance(error, KeyAccessError)
+    assert workflow.title in error.message
     assert str(key_arn(1)) in error.message
     assert report.exit_code is ExitCode.AWS
     tenant.reinstate()
-    tenant.write("teams/sales/file")
+    tenant.write(f"{workflow.applications[0]}/two/file")
     assert succeeded(discover(tenant.context, workflow, tenant.source))
+    assert len(inventory(tenant, workflow)) == len(expected) + 1
+
+
+@pytest.mark.requirement("EKM-37")
+@pytest.mark.parametrize(
+    "workflow", [w for w in DISCOVERIES if "EKM-37" in w.requirements], ids=lambda workflow: workflow.title
+)
+def test_a_discovery_may_look_at_one_application_alone_but_at_none_of_another_workflow(
+    tenant: World, workflow: Workflow
+) -> None:
+    for application in workflow.applications:
+        report = discover(tenant.context, workflow, tenant.source, [application])
+        assert only(report).found == (f"{application}/one",)
+    tenant.kms.calls.clear()
+    for other in ("exchange_online", "gmail", "directory", "outlook"):
+        with pytest.raises(InputError, match=other):
+            discover(tenant.context, workflow, tenant.source, [other])
+    assert not tenant.kms.calls
 
 
 def test_an_inventory_is_nothing_that_a_restore_brings_back(tenant: World) -> None:
@@ -82,12 +99,12 @@ def test_an_inventory_is_nothing_that_a_restore_brings_back(tenant: World) -> No
 def test_with_the_key_revoked_workloads_that_use_it_cannot_be_configured(tenant: World) -> None:
     tenant.revoke()
     report = configure(tenant.context, WITH_KEY, tenant.source)
-    assert [result.workload for result in report.results] == ["sharepoint/intranet", "teams/marketing"]
+    assert [result.workload for result in report.results] == USING_KEY
     assert all(isinstance(result.error, KeyAccessError) for result in report.results)
     assert tenant.ledger.census().total == 0
     tenant.reinstate()
     assert succeeded(configure(tenant.context, WITH_KEY, tenant.source))
-    assert tenant.ledger.census().total == 2
+    assert tenant.ledger.census().total == len(USING_KEY)
 
 
 @pytest.mark.requirement("EKM-39")
@@ -96,20 +113,20 @@ def test_a_configured_workload_is_configured_again_only_if_its_key_still_opens(t
     configure(tenant.context, WITH_KEY, tenant.source)
     assert succeeded(configure(tenant.context, WITH_KEY, tenant.source))
     tenant.revoke()
-    assert len(configure(tenant.context, WITH_KEY, tenant.source).failures) == 2
+    assert len(configure(tenant.context, WITH_KEY, tenant.source).failures) == len(USING_KEY)
 
 
 @pytest.mark.requirement("EKM-40")
 def test_configuring_other_workloads_does_not_use_the_key(tenant: World) -> None:
     tenant.revoke()
     report = configure(tenant.context, WITHOUT_KEY, tenant.source)
-    assert [result.workload for result in report.results] == ["exchange_online/anna", "onedrive/bob"]
+    assert [result.workload for result in report.results] == ["exchange_online/one", "onedrive/one"]
     assert succeeded(report)
     assert not tenant.kms.calls
 
 
 def test_a_workload_that_a_configuration_is_not_for_is_refused(tenant: World) -> None:
-    report = configure(tenant.context, WITHOUT_KEY, tenant.source, ["teams/marketing", "onedrive/bob"])
+    report = configure(tenant.context, WITHOUT_KEY, tenant.source, ["teams/one", "onedrive/one"])
     teams, onedrive = report.results
     assert isinstance(teams.error, InputError)
     assert onedrive.outcome is Outcome.COMPLETED

@@ -1,0 +1,142 @@
+"""`keyturn run`: every workflow of the catalogue as a person runs it, with the key and after its revocation."""
+
+from __future__ import annotations
+
+import shlex
+from typing import TYPE_CHECKING
+
+import pytest
+
+from engine.catalogue import APPLICATIONS, LEGAL_HOLD_DOWNLOAD, Delivery, Product, WorkflowKind, workflows_of
+from engine.catalogue.page import command_line
+from tests.cli.conftest import VENDOR
+
+if TYPE_CHECKING:
+    from engine.catalogue import Workflow
+    from tests.cli.conftest import Ended, Repository
+
+_NEEDS_SOURCE = {WorkflowKind.DISCOVERY, WorkflowKind.CONFIGURATION, WorkflowKind.BACKUP}
+
+
+@pytest.fixture
+def tenant(repository: Repository) -> tuple[Repository, str]:
+    """An enabled tenant, with a source that has one workload of each application; and the key's ARN."""
+    for application in APPLICATIONS:
+        folder = repository.folder / "source" / application.name / "one"
+        folder.mkdir(parents=True)
+        name, content = ("1.eml", "Subject: one\n\ntext\n") if application.mail else ("one.json", "{}")
+        (folder / name).write_text(content)
+    return repository, repository.enabled()
+
+
+def run_workflow(repository: Repository, workflow: Workflow, *more: str) -> Ended:
+    """Run a workflow by the command that the documentation gives for it."""
+    _, *words = shlex.split(command_line(workflow))
+    if workflow.kind in _NEEDS_SOURCE:
+        words += ["--source", "source"]
+    elif workflow.delivery is Delivery.LINK:
+        words += ["--valid-for", "1"]
+    elif "--in-place" not in words:
+        words += ["--to", f"out/{workflow.variant}"]
+    return repository.keyturn(*words, "--product", workflow.product.value, *VENDOR, *more)
+
+
+@pytest.mark.requirement("EKM-37")
+@pytest.mark.requirement("EKM-38")
+@pytest.mark.requirement("EKM-39")
+@pytest.mark.requirement("EKM-42")
+@pytest.mark.requirement("EKM-43")
+@pytest.mark.requirement("EKM-51")
+@pytest.mark.parametrize("product", Product)
+def test_every_workflow_of_a_product_runs_and_after_a_revocation_exactly_those_fail_that_use_the_key(
+    tenant: tuple[Repository, str], product: Product
+) -> None:
+    repository, key_arn = tenant
+    workflows = workflows_of((product,))
+    held = any(workflow.variant == LEGAL_HOLD_DOWNLOAD for workflow in workflows)
+    label = next(app.name for app in APPLICATIONS if app.product is product) + "/one"
+    hold = ("--legal-hold", label) if held else ()
+    first = repository.keyturn("run", "backup", "--source", "source", "--product", product.value, *hold, *VENDOR)
+    assert first.exit_code == 0, first.err
+
+    def outcomes() -> dict[str, int]:
+        return {workflow.title: run_workflow(repository, workflow).exit_code for workflow in workflows}
+
+    # A link that nobody uses ends with its time, and is then no success.
+    unused = {workflow.title: 1 if workflow.delivery is Delivery.LINK else 0 for workflow in workflows}
+    assert outcomes() == unused
+    repository.customer.kms.disable_key(KeyId=key_arn)
+    expected = {workflow.title: 4 if workflow.uses_customer_key else 0 for workflow in workflows}
+    assert outcomes() == expected
+    repository.customer.kms.enable_key(KeyId=key_arn)
+    assert outcomes() == unused
+
+
+@pytest.mark.requirement("EKM-50")
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("backup", "--trigger", "bulk", "--source", "source"),
+        ("discovery", "--source", "source"),
+        ("configuration", "--source", "source"),
+        ("restore", "--to", "out"),
+        ("restore",),
+        ("download", "--kind", "PST URL download"),
+        ("download", "--legal-hold", "--to", "out"),
+    ],
+)
+def test_what_is_no_workflow_of_entra_id_is_refused_as_such_whatever_the_key_is(
+    tenant: tuple[Repository, str], arguments: tuple[str, ...]
+) -> None:
+    repository, key_arn = tenant
+    repository.customer.kms.disable_key(KeyId=key_arn)
+    before = repository.ledger_state()
+    ended = repository.keyturn("run", *arguments, "--product", "entra_id", *VENDOR)
+    assert ended.exit_code == 3
+    assert "is not a workflow of Microsoft Entra ID" in ended.err
+    assert "Microsoft Entra ID has:" in ended.err
+    assert repository.ledger_state() == before
+
+
+def test_a_link_is_printed_and_a_mailbox_download_says_that_pst_cannot_be_written(
+    tenant: tuple[Repository, str],
+) -> None:
+    repository, _ = tenant
+    assert repository.keyturn("run", "backup", "--source", "source", *VENDOR).exit_code == 0
+    kind = ("--kind", "PST URL download", "--workload", "exchange_online/one")
+    ended = repository.keyturn("run", "download", *kind, "--valid-for", "1", *VENDOR)
+    assert "http://127.0.0.1:" in ended.out
+    assert "ended before anybody had downloaded" in ended.err
+    kind = ("--kind", "PST and mBox download")
+    ended = repository.keyturn("run", "download", *kind, "--to", "out", "--json", *VENDOR)
+    assert [result["workload"] for result in ended.document["results"]] == [
+        *("exchange_online/one", "groups/one", "public_folder/one")
+    ]
+    assert "PST is a proprietary format" in ended.document["notes"][0]
+    assert (repository.folder / "out/exchange_online/one.mbox").read_text().startswith("From MAILER-DAEMON ")
+
+
+def test_a_discovery_shows_what_it_found(tenant: tuple[Repository, str]) -> None:
+    repository, _ = tenant
+    ended = repository.keyturn("run", "discovery", "--source", "source", "--application", "teams", *VENDOR)
+    assert ended.exit_code == 0
+    assert "found teams/one" in ended.out
+    assert "sharepoint" not in ended.out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (("download",), "'--to'"),
+        (("restore",), "'--to'"),
+        (("download", "--kind", "PST URL download", "--to", "out"), "leave --to out"),
+        (("download", "--kind", "restore download", "--legal-hold", "--to", "out"), "takes no --kind"),
+        (("discovery", "--source", ".", "--workload", "teams/one"), "no --workload"),
+    ],
+)
+def test_options_that_do_not_go_together_are_a_mistake_of_usage(
+    repository: Repository, arguments: tuple[str, ...], told: str
+) -> None:
+    ended = repository.keyturn("run", *arguments)
+    assert ended.exit_code == 2
+    assert told in ended.err
