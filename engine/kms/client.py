@@ -124,15 +124,16 @@ def connect(
     Raises:
         KeyAccessError: The profile does not exist or no client can be made of it.
     """
-    import boto3
     from botocore.config import Config
     from botocore.exceptions import BotoCoreError
+
+    from engine.kms.session import aws_session
 
     config = Config(
         connect_timeout=5, read_timeout=20, retries={"mode": "standard", "max_attempts": 4}, max_pool_connections=32
     )
     try:
-        session = boto3.Session(profile_name=profile, region_name=region)
+        session = aws_session(region, profile)
         return Kms(session.client("kms", endpoint_url=endpoint_url, config=config), identity, account_id)
     except (BotoCoreError, ValueError) as error:
         raise KeyAccessError(

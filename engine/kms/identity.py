@@ -28,14 +28,15 @@ def caller_identity(region: str, profile: str | None = None) -> Identity:
     Raises:
         AwsError: There are no credentials, they are refused, or STS cannot be reached (EKM-08).
     """
-    import boto3
     from botocore.config import Config
     from botocore.exceptions import BotoCoreError, ClientError
+
+    from engine.kms.session import aws_session
 
     whose = f"the profile {profile!r}" if profile else "the AWS credentials in use"
     config = Config(connect_timeout=5, read_timeout=10, retries={"mode": "standard", "max_attempts": 3})
     try:
-        session = boto3.Session(profile_name=profile, region_name=region)
+        session = aws_session(region, profile)
         answer = session.client("sts", config=config).get_caller_identity()
     except (BotoCoreError, ClientError, ValueError) as error:
         raise AwsError(
