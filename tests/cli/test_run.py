@@ -103,12 +103,12 @@ def test_a_link_is_printed_and_a_mailbox_download_says_that_pst_cannot_be_writte
 ) -> None:
     repository, _ = tenant
     assert repository.keyturn("run", "backup", "--source", "source", *VENDOR).exit_code == 0
-    kind = ("--kind", "PST URL download", "--workload", "exchange_online/one")
-    ended = repository.keyturn("run", "download", *kind, "--valid-for", "1", *VENDOR)
+    link = ("--kind", "PST URL download", "--workload", "exchange_online/one", "--valid-for", "1")
+    ended = repository.keyturn("run", "download", *link, *VENDOR)
     assert "http://127.0.0.1:" in ended.out
     assert "ended before anybody had downloaded" in ended.err
-    kind = ("--kind", "PST and mBox download")
-    ended = repository.keyturn("run", "download", *kind, "--to", "out", "--json", *VENDOR)
+    mailboxes = ("--kind", "PST and mBox download", "--to", "out")
+    ended = repository.keyturn("run", "download", *mailboxes, "--json", *VENDOR)
     assert [result["workload"] for result in ended.document["results"]] == [
         *("exchange_online/one", "groups/one", "public_folder/one")
     ]
