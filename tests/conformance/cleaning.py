@@ -1,0 +1,93 @@
+"""Leaving nothing behind: `python -m tests.conformance.cleaning` sweeps what every run made.
+
+A key goes by its tag `keyturn:conformance` alone, an alias by its name's prefix alone: nothing else is ever
+touched. Keys are scheduled for deletion with the shortest window, 7 days; a replica before its primary.
+Grants and aliases go with their key, but aliases are taken away at once. The sweep needs no memory of the run
+that it clears, so it also clears one that was killed.
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, Any
+
+from botocore.exceptions import ClientError
+
+from tests.conformance.target import aws_target
+from tests.conformance.words import PREFIX, TAG_KEY, Identity, Place
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tests.conformance.world import Target
+
+_SHORTEST_WINDOW = 7  # days
+_GONE = frozenset({"PendingDeletion", "PendingReplicaDeletion"})
+
+
+def sweep(target: Target, mark: str | None = None) -> list[str]:
+    """Schedule the deletion of every key that a run made, and take its aliases away.
+
+    Args:
+        target: A sandbox or AWS.
+        mark: Of one run; None clears those of all runs.
+
+    Returns:
+        What was taken away: ARNs of keys and names of aliases.
+    """
+    gone: list[str] = []
+    # Replicas are made abroad; a primary whose replica still stands cannot go at once, but waits for it.
+    for place in (Place.ABROAD, Place.HOME):
+        for identity in Identity:
+            client = target.client(identity, "kms", target.region(place))
+            gone += _take_away_aliases(client, mark)
+            gone += _take_away_keys(client, mark)
+    return gone
+
+
+def _take_away_aliases(client: Any, mark: str | None) -> Iterator[str]:
+    prefix = f"alias/{PREFIX}{mark or ''}"
+    for alias in [entry for entry in _all(client, "list_aliases", "Aliases") if entry["AliasName"].startswith(prefix)]:
+        client.delete_alias(AliasName=alias["AliasName"])
+        yield alias["AliasName"]
+
+
+def _take_away_keys(client: Any, mark: str | None) -> Iterator[str]:
+    for key in list(_all(client, "list_keys", "Keys")):
+        arn = key["KeyArn"]
+        if not _is_ours(client, arn, mark):
+            continue
+        if client.describe_key(KeyId=arn)["KeyMetadata"]["KeyState"] in _GONE:
+            continue
+        client.schedule_key_deletion(KeyId=arn, PendingWindowInDays=_SHORTEST_WINDOW)
+        yield arn
+
+
+def _is_ours(client: Any, arn: str, mark: str | None) -> bool:
+    try:
+        tags = {tag["TagKey"]: tag["TagValue"] for tag in client.list_resource_tags(KeyId=arn)["Tags"]}
+    except ClientError as error:
+        if error.response["Error"]["Code"] in {"AccessDeniedException", "NotFoundException"}:
+            return False  # someone else's, whose policy leaves us out, or gone since it was listed
+        raise
+    return TAG_KEY in tags and mark in (None, tags[TAG_KEY])
+
+
+def _all(client: Any, operation: str, member: str) -> Iterator[Any]:
+    for page in client.get_paginator(operation).paginate():
+        yield from page[member]
+
+
+def main() -> int:
+    """Sweep AWS as the variables name it."""
+    target = aws_target()
+    if target is None:
+        print("set the variables of docs/conformance.md: nothing names an account to sweep", file=sys.stderr)
+        return 2
+    for name in sweep(target):
+        print(f"taken away: {name}")
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
