@@ -1,7 +1,7 @@
 # Every target sets up what it needs; a second run changes nothing and is quick.
 # Needs on the machine: Python 3.11+, Node.js 20+ with npm, Terraform 1.10+.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test bench lint lock clean prerequisites
+.PHONY: help setup demo test bench conformance lint lock clean prerequisites
 SHELL := /bin/bash
 PYTHON ?= python3
 BIN := .venv/bin
@@ -41,6 +41,12 @@ lint: .venv/.installed ## ruff and mypy
 
 bench: setup ## Benchmarks, as ratios; writes .bench/results.json
 	$(BIN)/python -m tests.bench $(BENCH)
+
+# The sweep before it clears what a killed run left; the one behind it has nothing to do unless this run was killed.
+conformance: setup ## The conformance suite against AWS (docs/conformance.md)
+	@$(BIN)/python -m tests.conformance.cleaning
+	@$(BIN)/python -m pytest tests/conformance -v --timeout=900; status=$$?; \
+	  $(BIN)/python -m tests.conformance.cleaning && exit $$status
 
 lock: .venv/.installed ## Resolve the locked set anew
 	$(BIN)/python -m pip install --quiet uv

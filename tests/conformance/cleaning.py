@@ -8,21 +8,46 @@ that it clears, so it also clears one that was killed.
 
 from __future__ import annotations
 
+import secrets
+import signal
 import sys
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
 from tests.conformance.target import aws_target
 from tests.conformance.words import PREFIX, TAG_KEY, Identity, Place
+from tests.conformance.world import World
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from types import FrameType
 
     from tests.conformance.world import Target
 
 _SHORTEST_WINDOW = 7  # days
 _GONE = frozenset({"PendingDeletion", "PendingReplicaDeletion"})
+
+
+@contextmanager
+def clean_run(target: Target) -> Iterator[World]:
+    """A run of the tables, swept away whatever ends it; a signal that asks to end counts as an interruption."""
+    mark = secrets.token_hex(4)
+    before = {number: signal.signal(number, _interrupt) for number in (signal.SIGTERM, signal.SIGHUP)}
+    try:
+        yield World(target, mark)
+    finally:
+        try:
+            gone = sweep(target, mark)
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+        print(f"\nconformance run {mark}: {len(gone)} keys and aliases taken away", file=sys.stderr)
+
+
+def _interrupt(_number: int, _frame: FrameType | None) -> None:
+    raise KeyboardInterrupt
 
 
 def sweep(target: Target, mark: str | None = None) -> list[str]:

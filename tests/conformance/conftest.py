@@ -6,50 +6,37 @@ With the variables of `docs/conformance.md` set the rows run against AWS, else a
 from __future__ import annotations
 
 import secrets
-import sys
 from typing import TYPE_CHECKING
 
 import pytest
 
-from engine.sandbox import Identity as SandboxIdentity
-from tests.conformance.cleaning import sweep
-from tests.conformance.target import AwsTarget, SandboxTarget, aws_target
-from tests.conformance.words import Identity
+from tests.conformance.cleaning import clean_run
+from tests.conformance.tables import TABLES
+from tests.conformance.target import aws_target, sandbox_target
 from tests.conformance.world import World
 from tests.sandbox_fixtures import start_sandbox
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from engine.sandbox import Sandbox
-
-
-def sandbox_target(sandbox: Sandbox) -> SandboxTarget:
-    """A sandbox as a target: the customer owns the keys, the vendor is the other account."""
-    return SandboxTarget(
-        sandbox,
-        {
-            Identity.OWNER: sandbox.credentials(SandboxIdentity.CUSTOMER),
-            Identity.OTHER: sandbox.credentials(SandboxIdentity.VENDOR),
-        },
-    )
-
 
 @pytest.fixture(scope="session")
 def world() -> Iterator[World]:
-    """The run. Whatever ends it, what it made is taken away."""
-    mark = secrets.token_hex(4)
+    """The run. Against AWS, whatever ends it, what it made is taken away."""
     target = aws_target()
     if target is None:
         with start_sandbox() as sandbox:
-            yield World(sandbox_target(sandbox), mark)
+            yield World(sandbox_target(sandbox), secrets.token_hex(4))
         return
-    try:
-        yield World(target, mark)
-    finally:
-        _clean(target, mark)
+    with clean_run(target) as run:
+        yield run
 
 
-def _clean(target: AwsTarget, mark: str) -> None:
-    gone = sweep(target, mark)
-    print(f"\nconformance run {mark}: {len(gone)} keys and aliases taken away", file=sys.stderr)
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say how much rests on judgement; with -v, on which."""
+    judged = [(table, row) for table in TABLES for row in table.rows if row.judgement is not None]
+    rows = sum(len(table.rows) for table in TABLES)
+    terminalreporter.write_line(f"conformance: {rows} rows, {len(judged)} of them by judgement")
+    if terminalreporter.verbosity > 0:
+        for table, row in judged:
+            terminalreporter.write_line(f"  by judgement: {table.title}, {row.about}: {row.judgement}")

@@ -1,4 +1,4 @@
-"""Tables of the form *operation × something*, read from text, one word a cell.
+"""Tables of the form *operation by something*, read from text, one word a cell.
 
 `ok` succeeds; `Disabled` is refused with `DisabledException`; `Disabled/KMSInvalidState` with one of the two;
 `-` is no row. A `~` behind a word marks a cell that rests on judgement.

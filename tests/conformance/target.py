@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import boto3
 from botocore.config import Config
 
+from engine.sandbox import Identity as SandboxIdentity
 from tests.builders import REGION
 from tests.conformance.words import Identity, Place
 from tests.sandbox_fixtures import make_client
@@ -50,6 +51,12 @@ class SandboxTarget:
         return REGION if place is Place.HOME else _ABROAD
 
 
+def sandbox_target(sandbox: Sandbox) -> SandboxTarget:
+    """A sandbox as a target."""
+    owner, other = (sandbox.credentials(who) for who in (SandboxIdentity.CUSTOMER, SandboxIdentity.VENDOR))
+    return SandboxTarget(sandbox, {Identity.OWNER: owner, Identity.OTHER: other})
+
+
 @dataclass
 class AwsTarget:
     """AWS, by two profiles; nothing but the profiles tells the accounts."""
@@ -63,10 +70,9 @@ class AwsTarget:
         """A client of one of the two accounts, at AWS's own endpoint whatever the environment says."""
         key = (identity, service, region)
         if key not in self._clients:
+            further: Any = {"ignore_configured_endpoint_urls": True}  # the published types do not know it yet
             config = Config(
-                parameter_validation=False,
-                retries={"mode": "adaptive", "total_max_attempts": 10},
-                ignore_configured_endpoint_urls=True,
+                parameter_validation=False, retries={"mode": "adaptive", "total_max_attempts": 10}, **further
             )
             connect: Any = boto3.session.Session(profile_name=self.profiles[identity], region_name=region).client
             self._clients[key] = connect(service, config=config)

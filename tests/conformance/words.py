@@ -255,6 +255,8 @@ class Row:
         place: In which Region.
         given: Calls before it, which must succeed.
         after: Calls after it, with what they must answer.
+        sandbox_differs: Why the sandbox is known to answer otherwise; None where it does not. The row then fails
+            against the sandbox, and a sandbox that no longer differs fails the suite.
     """
 
     about: str
@@ -266,6 +268,7 @@ class Row:
     place: Place = Place.HOME
     given: tuple[Call, ...] = ()
     after: tuple[tuple[Call, Refused | Succeeds], ...] = ()
+    sandbox_differs: str | None = None
 
 
 @dataclass(frozen=True)

@@ -19,12 +19,11 @@ if TYPE_CHECKING:
     from engine.sandbox.kms.conditions import Context
     from engine.sandbox.kms.model import KeyRecord
 
-# What a grant on a symmetric encryption key can hold.
+# What a grant on a key can hold besides, by the key's usage (AWS KMS Developer Guide, "Grant operations").
+_ON_EVERY_KEY = frozenset({"CreateGrant", "DescribeKey", "RetireGrant"})
 _SYMMETRIC_OPERATIONS = frozenset(
     {
-        "CreateGrant",
         "Decrypt",
-        "DescribeKey",
         "Encrypt",
         "GenerateDataKey",
         "GenerateDataKeyPair",
@@ -32,9 +31,15 @@ _SYMMETRIC_OPERATIONS = frozenset(
         "GenerateDataKeyWithoutPlaintext",
         "ReEncryptFrom",
         "ReEncryptTo",
-        "RetireGrant",
     }
 )
+_ASYMMETRIC_OPERATIONS = {
+    "ENCRYPT_DECRYPT": frozenset({"Decrypt", "Encrypt", "GetPublicKey", "ReEncryptFrom", "ReEncryptTo"}),
+    "SIGN_VERIFY": frozenset({"GetPublicKey", "Sign", "Verify"}),
+    "GENERATE_VERIFY_MAC": frozenset({"GenerateMac", "VerifyMac"}),
+    "KEY_AGREEMENT": frozenset({"DeriveSharedSecret", "GetPublicKey"}),
+    "ENCAPSULATE_DECAPSULATE": frozenset({"Decapsulate", "Encapsulate", "GetPublicKey"}),
+}
 
 
 def read_grant(call: Call) -> Grant:
@@ -72,10 +77,10 @@ def read_grant(call: Call) -> Grant:
 def check_grant(grant: Grant, key: KeyRecord) -> None:
     """Refuse a grant of what the key cannot do. Raises `KmsError` (`ValidationException`)."""
     constrained = grant.encryption_context_equals is not None or grant.encryption_context_subset is not None
-    if key.symmetric_encryption:
-        if other := grant.operations - _SYMMETRIC_OPERATIONS:
-            raise validation(f"Operations {', '.join(sorted(other))} are not supported by the key {key.arn}")
-    elif constrained:
+    possible = _SYMMETRIC_OPERATIONS if key.symmetric_encryption else _ASYMMETRIC_OPERATIONS[key.usage]
+    if other := grant.operations - _ON_EVERY_KEY - possible:
+        raise validation(f"Operations {', '.join(sorted(other))} are not supported by the key {key.arn}")
+    if constrained and not key.symmetric_encryption:
         raise validation("Grant constraints on an encryption context are for symmetric encryption keys")
 
 

@@ -32,9 +32,14 @@ def read_policy(text: str) -> KeyPolicy:
     if len(text.encode()) > _LARGEST_POLICY:
         raise KmsError("LimitExceededException", f"The key policy is longer than {_LARGEST_POLICY} bytes")
     try:
-        return parse_key_policy(text)
+        policy = parse_key_policy(text)
     except InputError as error:
         raise malformed_policy("; ".join(error.diagnostics())) from error
+    for statement in policy.statements:
+        for test in statement.conditions:
+            if test.operator is None:
+                raise malformed_policy(f"Invalid condition operator {test.written!r} in {statement.quoted}")
+    return policy
 
 
 def check_lockout(call: Call, policy: KeyPolicy, key_arn: str | None, context: Context) -> None:

@@ -2,6 +2,18 @@
 
 from __future__ import annotations
 
-from tests.conformance.tables import cross_account, identifiers, key_states
+from tests.conformance.tables import (
+    aliases,
+    cross_account,
+    cryptography,
+    grants,
+    identifiers,
+    key_states,
+    keys,
+    policies,
+    rotation,
+    tags,
+)
 
-TABLES = (*key_states.TABLES, *identifiers.TABLES, *cross_account.TABLES)
+_MODULES = (key_states, identifiers, cross_account, cryptography, keys, aliases, grants, policies, tags, rotation)
+TABLES = tuple(table for module in _MODULES for table in module.TABLES)

@@ -10,8 +10,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tests.conformance.grids import Asked, read_grid
-from tests.conformance.things import HOME, OTHER, OWNER, Ciphertext, Json, Key
-from tests.conformance.words import DATA, Identity, api, text
+from tests.conformance.things import HOME, OTHER, OWNER, Ciphertext, Key
+from tests.conformance.words import DATA, Identity, Json, api, text
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

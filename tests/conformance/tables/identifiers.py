@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tests.conformance.grids import Asked, read_grid
-from tests.conformance.things import OTHER, Alias, Ciphertext, Grant, Key
+from tests.conformance.things import OTHER, Alias, Ciphertext, Key
 from tests.conformance.words import DATA, api
 
 if TYPE_CHECKING:

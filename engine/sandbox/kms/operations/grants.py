@@ -67,10 +67,14 @@ def list_grants(call: Call) -> Reply:
 
 def list_retirable_grants(call: Call) -> Reply:
     """ListRetirableGrants: of a principal of the caller's account, on the keys of every account."""
+    if "RetiringServicePrincipal" in call.parameters:
+        raise access_denied("Only an AWS service lists the grants that it can retire")
+    if "RetiringPrincipal" not in call.parameters:
+        raise validation("RetiringPrincipal must be specified")
     principal = call.parameters.text("RetiringPrincipal")
     if not is_principal_arn(principal):
         raise invalid_principal(principal)
-    authorize_identity(call)
+    authorize_identity(call, resource=principal)
     if principal_account(principal) != call.account_id:
         raise access_denied(f"{principal} is not a principal of the account {call.account_id}")
     return _page(
