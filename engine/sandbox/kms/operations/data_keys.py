@@ -30,7 +30,6 @@ if TYPE_CHECKING:
     from engine.sandbox.kms.call import Call, Reply
 
 _DATA_KEY_BYTES = {"AES_128": 16, "AES_256": 32}
-_DEFAULT_RANDOM = 32
 
 
 def generate_data_key(call: Call) -> Reply:
@@ -63,7 +62,9 @@ def generate_random(call: Call) -> Reply:
             raise unsupported("GenerateRandom is not supported in an external key store.")
         if not store.connected:
             raise invalid_store_state(store)
-    return {"Plaintext": to_base64(secrets.token_bytes(call.parameters.integer("NumberOfBytes") or _DEFAULT_RANDOM))}
+    if (number := call.parameters.integer("NumberOfBytes")) is None:
+        raise validation("NumberOfBytes must be specified: there is no default.")
+    return {"Plaintext": to_base64(secrets.token_bytes(number))}
 
 
 def _data_key(call: Call, *, with_plaintext: bool) -> Reply:
