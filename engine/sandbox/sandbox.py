@@ -63,7 +63,7 @@ class Sandbox:
             self._credentials = {
                 identity: self._store.issue_administrator(settings.account_of(identity)) for identity in Identity
             }
-            kms = KmsService(self.clock)
+            self._kms = kms = KmsService(self.clock)
             self.service_key_arn = self._make_service_key(kms)
             self._files = ProfileFiles(self.endpoint_url, settings.region, self._credentials)
         except BaseException:
@@ -135,6 +135,16 @@ class Sandbox:
     def issue_credentials(self, account_id: str) -> Credentials:
         """Credentials of an administrator of any account of twelve digits."""
         return self._store.issue_administrator(account_id)
+
+    def set_key_store_reachable(self, store_id: str, *, reachable: bool) -> None:
+        """Make what is behind a connected custom key store answer no more, or again.
+
+        The keys in it are still Enabled and the store still connected, but no use of a key succeeds.
+
+        Raises:
+            KeyError: There is no such custom key store.
+        """
+        self._kms.set_key_store_reachable(store_id, reachable=reachable)
 
     def serve_forever(self) -> None:
         """Wait until the sandbox is stopped, from another thread or by an exception raised in this one.

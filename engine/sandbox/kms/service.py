@@ -8,7 +8,7 @@ time; the others run side by side on frozen records.
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 
@@ -86,3 +86,13 @@ class KmsService:
             return operation.handler(call)
         with self.store.lock:
             return operation.handler(call)
+
+    def set_key_store_reachable(self, store_id: str, *, reachable: bool) -> None:
+        """Make what is behind a custom key store of any account answer no more, or again.
+
+        Raises:
+            KeyError: There is no such custom key store.
+        """
+        with self.store.lock:
+            store = self.store.custom_key_store(store_id)
+            self.store.put_custom_key_store(replace(store, reachable=reachable))

@@ -157,6 +157,13 @@ class KeyStore:
         place = self._places.get((account_id, region))
         return tuple(place.custom_key_stores.values()) if place else ()
 
+    def custom_key_store(self, store_id: str) -> CustomKeyStoreRecord:
+        """The custom key store of this id, of any account and Region. Raises `KeyError` where there is none."""
+        for place in tuple(self._places.values()):
+            if store_id in place.custom_key_stores:
+                return place.custom_key_stores[store_id]
+        raise KeyError(store_id)
+
     def custom_key_store_of(self, key: KeyRecord) -> CustomKeyStoreRecord | None:
         """The custom key store that a key is in, or None."""
         if key.custom_key_store_id is None:

@@ -6,6 +6,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from tests.builders import CUSTOMER, VENDOR
+from tests.engine.sandbox.key_stores import cloudhsm, make_store
 
 if TYPE_CHECKING:
     from mypy_boto3_kms import KMSClient
@@ -44,10 +45,21 @@ def make_key(kms: KMSClient, *statements: Statement, **members: Any) -> str:
 
 def make_key_in_state(kms: KMSClient, state: str, *statements: Statement) -> str:
     """Make a key and bring it into a state that can be reached; its ARN."""
-    arn = make_key(kms, *statements, **({"Origin": "EXTERNAL"} if state == "PendingImport" else {}))
+    members: dict[str, Any] = {}
+    if state == "PendingImport":
+        members = {"Origin": "EXTERNAL"}
+    elif state == "PendingReplicaDeletion":
+        members = {"MultiRegion": True}
+    elif state == "Unavailable":
+        members = {"Origin": "AWS_CLOUDHSM", "CustomKeyStoreId": make_store(kms, cloudhsm())}
+    arn = make_key(kms, *statements, **members)
     if state == "Disabled":
         kms.disable_key(KeyId=arn)
-    elif state == "PendingDeletion":
+    elif state == "PendingReplicaDeletion":
+        kms.replicate_key(KeyId=arn, ReplicaRegion="eu-west-1")
+    elif state == "Unavailable":
+        kms.disconnect_custom_key_store(CustomKeyStoreId=members["CustomKeyStoreId"])
+    if state in ("PendingDeletion", "PendingReplicaDeletion"):
         kms.schedule_key_deletion(KeyId=arn, PendingWindowInDays=7)
     assert kms.describe_key(KeyId=arn)["KeyMetadata"].get("KeyState") == state
     return arn

@@ -21,6 +21,13 @@ Call = Callable[["KMSClient", str], Any]
 DISABLED, INVALID = "DisabledException", "KMSInvalidStateException"
 UNSUPPORTED = "UnsupportedOperationException"
 
+
+def update_alias(kms: KMSClient, key: str) -> None:
+    name = f"alias/update-{key[-36:]}"
+    kms.create_alias(AliasName=name, TargetKeyId=make_key(kms))
+    kms.update_alias(AliasName=name, TargetKeyId=key)
+
+
 CALLS: dict[str, Call] = {
     "Encrypt": lambda kms, key: kms.encrypt(KeyId=key, Plaintext=b"data"),
     "GenerateDataKey": lambda kms, key: kms.generate_data_key(KeyId=key, KeySpec="AES_256"),
@@ -44,34 +51,47 @@ CALLS: dict[str, Call] = {
     "EnableKeyRotation": lambda kms, key: kms.enable_key_rotation(KeyId=key),
     "DisableKeyRotation": lambda kms, key: kms.disable_key_rotation(KeyId=key),
     "GetKeyRotationStatus": lambda kms, key: kms.get_key_rotation_status(KeyId=key),
+    "GetKeyLastUsage": lambda kms, key: kms.get_key_last_usage(KeyId=key),
+    "ListKeyPolicies": lambda kms, key: kms.list_key_policies(KeyId=key),
+    "ListAliases": lambda kms, key: kms.list_aliases(KeyId=key),
+    "RotateKeyOnDemand": lambda kms, key: kms.rotate_key_on_demand(KeyId=key),
+    "UpdateAlias": update_alias,
     "ScheduleKeyDeletion": lambda kms, key: kms.schedule_key_deletion(KeyId=key),
     "CancelKeyDeletion": lambda kms, key: kms.cancel_key_deletion(KeyId=key),
 }
 
-# None: the state allows it.
-EXPECTED: dict[str, dict[str, str | None]] = {
-    "Encrypt": {"Disabled": DISABLED, "PendingDeletion": INVALID, "PendingImport": INVALID},
-    "GenerateDataKey": {"Disabled": DISABLED, "PendingDeletion": INVALID, "PendingImport": INVALID},
-    "GenerateDataKeyWithoutPlaintext": {"Disabled": DISABLED, "PendingDeletion": INVALID, "PendingImport": INVALID},
-    "CreateGrant": {"Disabled": DISABLED, "PendingDeletion": INVALID, "PendingImport": INVALID},
+DELETING = {"PendingDeletion": INVALID, "PendingReplicaDeletion": INVALID}
+USE = {"Disabled": DISABLED, **DELETING, "PendingImport": INVALID, "Unavailable": INVALID}
+ROTATING = {"Disabled": DISABLED, **DELETING, "PendingImport": UNSUPPORTED, "Unavailable": UNSUPPORTED}
+# A state that is not named allows it.
+EXPECTED: dict[str, dict[str, str]] = {
+    "Encrypt": USE,
+    "GenerateDataKey": USE,
+    "GenerateDataKeyWithoutPlaintext": USE,
+    "CreateGrant": {"Disabled": DISABLED, **DELETING, "PendingImport": INVALID},
     "DescribeKey": {},
+    "GetKeyLastUsage": {},
     "GetKeyPolicy": {},
     "PutKeyPolicy": {},
+    "ListAliases": {},
     "ListGrants": {},
+    "ListKeyPolicies": {},
     "ListResourceTags": {},
-    "TagResource": {"PendingDeletion": INVALID},
-    "UntagResource": {"PendingDeletion": INVALID},
-    "UpdateKeyDescription": {"PendingDeletion": INVALID},
-    "CreateAlias": {"PendingDeletion": INVALID},
-    "EnableKey": {"PendingDeletion": INVALID, "PendingImport": INVALID},
-    "DisableKey": {"PendingDeletion": INVALID, "PendingImport": INVALID},
-    "EnableKeyRotation": {"Disabled": DISABLED, "PendingDeletion": INVALID, "PendingImport": UNSUPPORTED},
-    "DisableKeyRotation": {"Disabled": DISABLED, "PendingDeletion": INVALID, "PendingImport": UNSUPPORTED},
-    "GetKeyRotationStatus": {"PendingImport": UNSUPPORTED},
-    "ScheduleKeyDeletion": {"PendingDeletion": INVALID},
-    "CancelKeyDeletion": {"Enabled": INVALID, "Disabled": INVALID, "PendingImport": INVALID},
+    "TagResource": DELETING,
+    "UntagResource": DELETING,
+    "UpdateKeyDescription": DELETING,
+    "CreateAlias": DELETING,
+    "UpdateAlias": DELETING,
+    "EnableKey": {**DELETING, "PendingImport": INVALID},
+    "DisableKey": {**DELETING, "PendingImport": INVALID},
+    "EnableKeyRotation": ROTATING,
+    "DisableKeyRotation": ROTATING,
+    "RotateKeyOnDemand": {**ROTATING, "PendingImport": INVALID},
+    "GetKeyRotationStatus": {"PendingImport": UNSUPPORTED, "Unavailable": UNSUPPORTED},
+    "ScheduleKeyDeletion": DELETING,
+    "CancelKeyDeletion": dict.fromkeys(("Enabled", "Disabled", "PendingImport", "Unavailable"), INVALID),
 }
-STATES = ("Enabled", "Disabled", "PendingDeletion", "PendingImport")
+STATES = ("Enabled", "Disabled", "PendingDeletion", "PendingImport", "PendingReplicaDeletion", "Unavailable")
 
 
 @pytest.mark.parametrize("state", STATES)

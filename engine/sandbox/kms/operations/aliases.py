@@ -16,9 +16,11 @@ from engine.sandbox.kms.errors import KmsError, invalid_state, not_found, valida
 from engine.sandbox.kms.identifiers import Reference, Target, missing
 from engine.sandbox.kms.model import AliasRecord
 from engine.sandbox.kms.paging import page
+from engine.sandbox.kms.specifications import SPECIFICATIONS
 
 if TYPE_CHECKING:
     from engine.sandbox.kms.call import Call, Reply
+    from engine.sandbox.kms.model import KeyRecord
 
 _PREFIX = "alias/"
 _RESERVED = "alias/aws/"
@@ -44,7 +46,7 @@ def update_alias(call: Call) -> Reply:
     if current is not None:
         authorize(call, Target(current))
     target = _target(call)
-    if current is not None and (current.usage, current.spec == target.key.spec) != (target.key.usage, True):
+    if current is not None and _kind(current) != _kind(target.key):
         raise invalid_state(f"{alias.arn} points to a key of another type or usage than {target.key.arn}")
     call.store.put_alias(replace(alias, key_id=target.key.key_id, updated=call.now))
     return {}
@@ -69,6 +71,11 @@ def list_aliases(call: Call) -> Reply:
         key = target_of(call, identifier).key
         aliases = tuple(alias for alias in aliases if alias.key_id == key.key_id and alias.account_id == key.account_id)
     return page(call, aliases, member="Aliases", identity=lambda alias: alias.name, show=_show, size=50)
+
+
+def _kind(key: KeyRecord) -> tuple[str, bool]:
+    """What two keys must have in common for an alias to move: the usage, and whether there is a public key."""
+    return key.usage, SPECIFICATIONS[key.spec].asymmetric
 
 
 def _show(alias: AliasRecord) -> Reply:
