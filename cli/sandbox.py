@@ -13,10 +13,56 @@ from cli.main import TerminatedError
 from cli.options import json_option
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+    from datetime import timedelta
+
     from engine.sandbox import SandboxSettings
 
 DEFAULT_PORT = 5566
 _EXAMPLE_CUSTOMER, _EXAMPLE_VENDOR = "123456789012", "210987654321"
+
+
+_FAULT_HELP = """\
+Let calls to a running sandbox fail on demand, and list the faults that stand.
+
+A FAULT is one line in quotes: what happens, on which operations, how often.
+
+\b
+  "throttle kms:* rate=5"              5 calls a second of an account get through
+  "error kms:Decrypt count=3"          answered with 500 (status=503, code=NAME)
+  "timeout s3:PutObject seconds=30"    no answer, then the connection ends
+  "drop kms:ReEncrypt after count=1"   it takes effect, and the answer is lost
+  "slow * seconds=0.5"                 every answer comes later
+  "delay state=60s policy=60s grants=5m"   changes are used only later
+
+Instead of count=N, or beside it: probability=P with seed=N. Without `after`, nothing takes effect.
+"""
+
+
+def _as_faults(_context: click.Context, _parameter: click.Parameter, lines: tuple[str, ...]) -> tuple[str, ...]:
+    """Check that each fault can be read; the sandbox reads it again."""
+    from engine.errors import InputError
+    from engine.sandbox.faults.model import parse_fault
+
+    try:
+        return tuple(str(parse_fault(line)) for line in lines)
+    except InputError as error:
+        raise click.BadParameter(f"{error.message}; {error.hint}") from error
+
+
+def _as_span(_context: click.Context, _parameter: click.Parameter, text: str | None) -> timedelta | None:
+    """Read a span of time such as 30d."""
+    from engine.errors import InputError
+    from engine.sandbox.faults.model import parse_duration
+
+    try:
+        return None if text is None else parse_duration(text)
+    except InputError as error:
+        raise click.BadParameter(f"{error.message}; expected {error.hint}") from error
+
+
+def _port_option(function: Callable[..., None]) -> Callable[..., None]:
+    return click.option("--port", type=click.IntRange(1, 65535), default=DEFAULT_PORT, show_default=True)(function)
 
 
 @click.group("sandbox", invoke_without_command=True)
@@ -32,6 +78,14 @@ _EXAMPLE_CUSTOMER, _EXAMPLE_VENDOR = "123456789012", "210987654321"
 @click.option("--customer-account-id", metavar="ID", help="The customer's account, 12 digits.")
 @click.option("--vendor-account-id", metavar="ID", help="The vendor's account, 12 digits.")
 @click.option("--region", metavar="REGION", help="The Region of the keys.")
+@click.option(
+    "--fault",
+    "faults",
+    callback=_as_faults,
+    multiple=True,
+    metavar="FAULT",
+    help="Let this go wrong from the start; `keyturn sandbox fault --help` says how it is written.",
+)
 @click.pass_context
 def command(
     context: click.Context,
@@ -40,6 +94,7 @@ def command(
     customer_account_id: str | None,
     vendor_account_id: str | None,
     region: str | None,
+    faults: tuple[str, ...],
 ) -> None:
     """Serve a strict local AWS on 127.0.0.1 until it is interrupted.
 
@@ -53,6 +108,7 @@ def command(
     settings = _settings(port, declaration_path, customer_account_id, vendor_account_id, region)
     try:
         with Sandbox.start(settings) as sandbox:
+            sandbox.faults.add(*faults)
             click.echo(sandbox.ready_line)
             note(f"customer {settings.customer_account_id}, vendor {settings.vendor_account_id}, {settings.region}")
             for identity in ("customer", "vendor"):
@@ -65,7 +121,7 @@ def command(
 
 @command.command("env")
 @click.option("--as", "identity", type=click.Choice(["customer", "vendor"]), required=True, help="Which account.")
-@click.option("--port", type=click.IntRange(1, 65535), default=DEFAULT_PORT, show_default=True)
+@_port_option
 @json_option
 def env(identity: str, port: int, as_json: bool) -> None:
     """Print the environment for one of the two accounts of a running sandbox, to be evaluated by a shell."""
@@ -80,6 +136,44 @@ def env(identity: str, port: int, as_json: bool) -> None:
     click.echo('export NO_PROXY="${NO_PROXY:+$NO_PROXY,}127.0.0.1"')
     for name, value in environment.items():
         click.echo(f"export {name}={shlex.quote(value)}")
+
+
+@command.command("fault", help=_FAULT_HELP)
+@click.argument("lines", nargs=-1, callback=_as_faults, metavar="[FAULT]...")
+@click.option("--remove", "removed", type=int, multiple=True, metavar="N", help="Take fault number N away.")
+@click.option("--clear", is_flag=True, help="Take all faults and delays away first.")
+@_port_option
+@json_option
+def fault(lines: tuple[str, ...], removed: tuple[int, ...], clear: bool, port: int, as_json: bool) -> None:
+    """List the faults of a running sandbox, and change them."""
+    from dataclasses import asdict
+
+    from engine.sandbox.remote import change_faults
+
+    standing = change_faults(port, add=lines, remove=removed, clear=clear)
+    if as_json:
+        print_json(asdict(standing))
+        return
+    for one in standing.faults:
+        click.echo(f"{one.number}  {one.fault}  (struck {one.struck})")
+    click.echo(standing.delays)
+
+
+@command.command("clock")
+@click.option("--forward", callback=_as_span, metavar="SPAN", help="Move it forward, such as 30d, 12h or 90s.")
+@_port_option
+@json_option
+def clock(forward: timedelta | None, port: int, as_json: bool) -> None:
+    """Show the clock of a running sandbox, or move it forward so that a deletion window passes."""
+    from dataclasses import asdict
+
+    from engine.sandbox.remote import move_clock
+
+    moved = move_clock(port, forward)
+    if as_json:
+        print_json(asdict(moved))
+        return
+    click.echo(moved.now)
 
 
 def _settings(

@@ -1,38 +1,36 @@
 """Where a request goes: to the control plane, to the sandbox's KMS, or to moto.
 
-- `/_keyturn/` is the control plane, for this machine alone: a request whose `Host` is another name is
-  refused, so that no web page can reach it through the browser.
+- `/_keyturn/` is the control plane.
 - Every other request must be signed with credentials that the sandbox issued. Its account and Region follow
   from the signature.
+- A call that stands to fail on demand meets its fault here, once it is known whose it is and what it asks.
 - KMS is never moto's: what is signed for KMS or targets it goes to the strict layer, or nowhere.
 """
 
 from __future__ import annotations
 
-import json
 import logging
 import uuid
-from http import HTTPStatus
+from functools import partial
 from typing import TYPE_CHECKING, Protocol
-from urllib.parse import parse_qs
 
 from engine.sandbox.caller_identity import asks_for_caller_identity, tell_caller_identity
+from engine.sandbox.control import CONTROL_PREFIX
+from engine.sandbox.faults.answers import meet
 from engine.sandbox.http_messages import HttpResponse
-from engine.sandbox.http_server import HOST
 from engine.sandbox.kms.service import TARGET_PREFIX, KmsRequest, KmsService
+from engine.sandbox.operation_names import operation_name
 from engine.sandbox.refusals import Refusal, refuse
-from engine.sandbox.settings import Identity
 from engine.sandbox.signature import read_signature
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
-
-    from engine.sandbox.credentials import CredentialStore
+    from engine.sandbox.control import ControlPlane
+    from engine.sandbox.credentials import CredentialStore, Principal
+    from engine.sandbox.faults.plan import FaultPlan
     from engine.sandbox.http_messages import HttpRequest
+    from engine.sandbox.signature import Signature
 
 _LOG = logging.getLogger("keyturn.sandbox")
-CONTROL_PREFIX = "/_keyturn/"
-_LOCAL_NAMES = frozenset({HOST, "localhost"})
 _KMS = "kms"
 
 
@@ -51,8 +49,8 @@ class Application:
         credentials: Whom the sandbox knows.
         kms: The strict layer.
         others: Every other service.
-        description: What `/_keyturn/` tells.
-        environment: The environment of an identity, which `/_keyturn/environment` tells.
+        control: The control plane.
+        faults: The standing faults.
     """
 
     def __init__(
@@ -61,19 +59,19 @@ class Application:
         credentials: CredentialStore,
         kms: KmsService,
         others: OtherServices,
-        description: Callable[[], Mapping[str, str]],
-        environment: Callable[[Identity], Mapping[str, str]],
+        control: ControlPlane,
+        faults: FaultPlan,
     ) -> None:
         self._credentials = credentials
         self._kms = kms
         self._others = others
-        self._description = description
-        self._environment = environment
+        self._control = control
+        self._faults = faults
 
-    def answer(self, request: HttpRequest) -> HttpResponse:
-        """Answer a request."""
+    def answer(self, request: HttpRequest) -> HttpResponse | None:
+        """Answer a request; None ends the connection without an answer."""
         if request.target.startswith(CONTROL_PREFIX):
-            return self._control(request)
+            return self._control.answer(request)
         signature = read_signature(request)
         target = request.headers.get("x-amz-target", "")
         for_kms = target.startswith(TARGET_PREFIX)
@@ -84,7 +82,15 @@ class Application:
             return refuse(request, signature.service, Refusal.UNKNOWN_CREDENTIALS)
         if for_kms != (signature.service == _KMS):
             return refuse(request, signature.service, Refusal.WRONG_SERVICE)
-        if for_kms:
+        strike = self._faults.strike(lambda: operation_name(request, signature.service), principal.account_id)
+        if strike is None:
+            return self._serve(request, signature, principal)
+        serve = partial(self._serve, request, signature, principal)
+        return meet(self._faults, strike, request, signature.service, serve)
+
+    def _serve(self, request: HttpRequest, signature: Signature, principal: Principal) -> HttpResponse:
+        if signature.service == _KMS:
+            target = request.headers.get("x-amz-target", "")
             return self._answer_kms(
                 KmsRequest(
                     operation=target.removeprefix(TARGET_PREFIX),
@@ -113,23 +119,3 @@ class Application:
             _LOG.error("%s %s: the sandbox failed: %s", service, request.method, type(error).__name__)
             _LOG.debug("the cause", exc_info=error)
             return refuse(request, service, Refusal.FAILED)
-
-    def _control(self, request: HttpRequest) -> HttpResponse:
-        host = request.headers.get("host", "").rsplit(":", 1)[0]
-        if host not in _LOCAL_NAMES:
-            return _json(HTTPStatus.FORBIDDEN, {"error": "the control plane is for this machine alone"})
-        if request.method != "GET":
-            return _json(HTTPStatus.METHOD_NOT_ALLOWED, {"error": "only GET is answered here"})
-        path, _, query = request.target.removeprefix(CONTROL_PREFIX).partition("?")
-        if path == "":
-            return _json(HTTPStatus.OK, self._description())
-        if path == "environment":
-            names = parse_qs(query).get("as", [])
-            if len(names) == 1 and names[0] in {identity.value for identity in Identity}:
-                return _json(HTTPStatus.OK, self._environment(Identity(names[0])))
-            return _json(HTTPStatus.BAD_REQUEST, {"error": "as= is `customer` or `vendor`"})
-        return _json(HTTPStatus.NOT_FOUND, {"error": f"nothing is at {path!r}"})
-
-
-def _json(status: HTTPStatus, document: Mapping[str, str]) -> HttpResponse:
-    return HttpResponse(status, (("Content-Type", "application/json"),), json.dumps(dict(document)).encode())

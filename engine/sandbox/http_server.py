@@ -33,7 +33,8 @@ class HttpServer(socketserver.ThreadingTCPServer):
 
     Args:
         port: The port; 0 takes a free one.
-        answer: Called for every request, from several threads; an exception of it is answered with 500.
+        answer: Called for every request, from several threads; an exception of it is answered with 500, and
+            None ends the connection without an answer.
 
     Raises:
         MachineError: The port is taken or not allowed.
@@ -44,7 +45,7 @@ class HttpServer(socketserver.ThreadingTCPServer):
     block_on_close = True
     request_queue_size = 128
 
-    def __init__(self, port: int, answer: Callable[[HttpRequest], HttpResponse]) -> None:
+    def __init__(self, port: int, answer: Callable[[HttpRequest], HttpResponse | None]) -> None:
         self.answer = answer
         self._open: set[socket.socket] = set()
         self._closing = False
@@ -113,9 +114,11 @@ class _Connection(socketserver.StreamRequestHandler):
         if request is None:
             return False
         try:
-            response = self.server.answer(request)
+            response: HttpResponse | None = self.server.answer(request)
         except Exception as error:  # noqa: BLE001 - whatever goes wrong in the sandbox, the client gets an answer
             response = _failure(request, error)
+        if response is None:
+            return False
         self.wfile.write(response.render(head=request.method == "HEAD", keep_alive=request.keeps_alive))
         return request.keeps_alive
 

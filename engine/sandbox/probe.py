@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from engine.sandbox.settings import Identity
 
 SERVICE = "keyturn-sandbox"
+NONCE_HEADER = "X-Keyturn-Nonce"
 _LOCAL_HOSTS = frozenset({"127.0.0.1", "localhost", "::1"})
 _TIMEOUT = 5.0  # seconds
 _LARGEST_ANSWER = 64 * 1024
@@ -51,7 +52,7 @@ def require_sandbox(endpoint_url: str | None, nonce: str | None = None) -> Sandb
     if not endpoint_url:
         raise UntrustedError("no endpoint is set: calls would go to AWS, not to a sandbox", hint)
     host, port = _local(endpoint_url, hint)
-    document = _get(host, port, "/_keyturn/", hint)
+    document = get_local_json(host, port, "/_keyturn/", hint)
     description = _description(document, f"http://{host}:{port}")
     if description is None:
         raise UntrustedError(f"what answers at {endpoint_url} is not a Keyturn sandbox", hint)
@@ -73,7 +74,7 @@ def fetch_environment(port: int, identity: Identity) -> dict[str, str]:
     """
     hint = f"start one with `keyturn sandbox --port {port}`"
     require_sandbox(f"http://127.0.0.1:{port}")
-    document = _get("127.0.0.1", port, f"/_keyturn/environment?as={identity.value}", hint)
+    document = get_local_json("127.0.0.1", port, f"/_keyturn/environment?as={identity.value}", hint)
     if not isinstance(document, dict) or not all(isinstance(value, str) for value in document.values()):
         raise UntrustedError(f"the sandbox on port {port} answers with no environment", hint)
     return {str(name): str(value) for name, value in document.items()}
@@ -90,18 +91,42 @@ def _local(endpoint_url: str, hint: str) -> tuple[str, int]:
     return host, port
 
 
-def _get(host: str, port: int, path: str, hint: str) -> Any:
+def get_local_json(host: str, port: int, path: str, hint: str) -> Any:
+    """GET a JSON document from this machine; None where there is none. Raises `MachineError` without an answer."""
+    status, document = ask_local(host, port, "GET", path, hint)
+    return document if status == HTTPStatus.OK else None
+
+
+def ask_local(
+    host: str, port: int, method: str, path: str, hint: str, body: str | None = None, nonce: str | None = None
+) -> tuple[int, Any]:
+    """Send one request to a control plane on this machine.
+
+    Args:
+        host: The host.
+        port: The port.
+        method: The HTTP method.
+        path: The path.
+        hint: What to tell where nothing answers.
+        body: A JSON document, or None.
+        nonce: The sandbox's nonce for what changes it, or None.
+
+    Returns:
+        The status, and the JSON document or None where it is not one.
+
+    Raises:
+        MachineError: Nothing answers there.
+    """
     # No proxy and no redirect: it is this machine or nothing.
     connection = HTTPConnection(host, port, timeout=_TIMEOUT)
     try:
-        connection.request("GET", path)
+        connection.request(method, path, body, {} if nonce is None else {NONCE_HEADER: nonce})
         response = connection.getresponse()
-        body = response.read(_LARGEST_ANSWER)
-        return json.loads(body) if response.status == HTTPStatus.OK else None
+        return response.status, json.loads(response.read(_LARGEST_ANSWER))
     except (OSError, HTTPException) as error:
         raise MachineError(f"no sandbox answers at http://{host}:{port}", hint) from error
     except ValueError:
-        return None
+        return HTTPStatus.BAD_GATEWAY, None
     finally:
         connection.close()
 

@@ -21,10 +21,10 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class _Names:
+class Names:
     """What one and the same refusal is called in each of the three forms."""
 
-    status: HTTPStatus
+    status: int
     json: str
     query: str
     s3: str
@@ -34,35 +34,35 @@ class _Names:
 class Refusal(Enum):
     """Why a request goes no further."""
 
-    NOT_SIGNED = _Names(
+    NOT_SIGNED = Names(
         HTTPStatus.FORBIDDEN,
         "MissingAuthenticationTokenException",
         "MissingAuthenticationToken",
         "AccessDenied",
         "The request is not signed: the sandbox answers its own credentials alone.",
     )
-    UNKNOWN_CREDENTIALS = _Names(
+    UNKNOWN_CREDENTIALS = Names(
         HTTPStatus.FORBIDDEN,
         "UnrecognizedClientException",
         "InvalidClientTokenId",
         "InvalidAccessKeyId",
         "The security token included in the request is invalid.",
     )
-    WRONG_SERVICE = _Names(
+    WRONG_SERVICE = Names(
         HTTPStatus.FORBIDDEN,
         "InvalidSignatureException",
         "SignatureDoesNotMatch",
         "SignatureDoesNotMatch",
         "The credential is scoped to another service.",
     )
-    NOT_IMPLEMENTED = _Names(
+    NOT_IMPLEMENTED = Names(
         HTTPStatus.NOT_IMPLEMENTED,
         "UnknownOperationException",
         "InvalidAction",
         "NotImplemented",
         "The sandbox does not have this operation.",
     )
-    FAILED = _Names(
+    FAILED = Names(
         HTTPStatus.INTERNAL_SERVER_ERROR,
         "InternalFailure",
         "InternalFailure",
@@ -79,7 +79,11 @@ def refuse(request: HttpRequest, service: str | None, refusal: Refusal) -> HttpR
         service: The service that it was signed for, where that is known.
         refusal: Why.
     """
-    names = refusal.value
+    return refuse_as(request, service, refusal.value)
+
+
+def refuse_as(request: HttpRequest, service: str | None, names: Names) -> HttpResponse:
+    """Refuse a request by names that are not in the table; the arguments are as of `refuse`."""
     request_id = str(uuid.uuid4())
     headers: tuple[tuple[str, str], ...] = (("x-amzn-RequestId", request_id),)
     message = escape(names.message)
@@ -100,5 +104,5 @@ def refuse(request: HttpRequest, service: str | None, refusal: Refusal) -> HttpR
     return HttpResponse(names.status, (*headers, content_type), document)
 
 
-def _xml(status: HTTPStatus, headers: tuple[tuple[str, str], ...], body: str) -> HttpResponse:
+def _xml(status: int, headers: tuple[tuple[str, str], ...], body: str) -> HttpResponse:
     return HttpResponse(status, (*headers, ("Content-Type", "text/xml")), body.encode())

@@ -15,8 +15,10 @@ from typing import TYPE_CHECKING, Self
 
 from engine.sandbox.application import Application
 from engine.sandbox.clock import SandboxClock
+from engine.sandbox.control import ControlPlane
 from engine.sandbox.credentials import Credentials, CredentialStore
 from engine.sandbox.environment import ProfileFiles, build_environment
+from engine.sandbox.faults.plan import FaultPlan
 from engine.sandbox.http_server import HOST, HttpServer
 from engine.sandbox.kms.service import KmsRequest, KmsService
 from engine.sandbox.moto_services import MotoServices
@@ -40,6 +42,7 @@ class Sandbox:
     Attributes:
         settings: What it was started with.
         clock: Its clock, which a test may move forward.
+        faults: What goes wrong in it, on demand.
         nonce: A random text that tells it from every other sandbox.
         service_key_arn: The key that stands for the service's own.
     """
@@ -48,6 +51,7 @@ class Sandbox:
         """Start serving; see `start`."""
         self.settings = settings
         self.clock = SandboxClock()
+        self.faults = FaultPlan(self.clock.now)
         self.nonce = secrets.token_hex(16)
         self._stopping = threading.Lock()
         self._stopped = threading.Event()
@@ -63,7 +67,7 @@ class Sandbox:
             self._credentials = {
                 identity: self._store.issue_administrator(settings.account_of(identity)) for identity in Identity
             }
-            self._kms = kms = KmsService(self.clock)
+            self._kms = kms = KmsService(self.clock, lambda: self.faults.delays)
             self.service_key_arn = self._make_service_key(kms)
             self._files = ProfileFiles(self.endpoint_url, settings.region, self._credentials)
         except BaseException:
@@ -74,8 +78,14 @@ class Sandbox:
             credentials=self._store,
             kms=kms,
             others=self._moto,
-            description=self._description,
-            environment=self.environment,
+            control=ControlPlane(
+                nonce=self.nonce,
+                description=self._description,
+                environment=self.environment,
+                faults=self.faults,
+                clock=self.clock,
+            ),
+            faults=self.faults,
         )
         self._thread = threading.Thread(
             target=self._server.serve_forever, args=(_POLL,), name="keyturn-sandbox", daemon=True
@@ -162,6 +172,7 @@ class Sandbox:
         with self._stopping:
             if self._stopped.is_set():
                 return
+            self.faults.end()
             self._server.shutdown()
             self._thread.join()
             self._server.close()
@@ -169,7 +180,7 @@ class Sandbox:
             self._moto.close()
             self._stopped.set()
 
-    def _answer(self, request: HttpRequest) -> HttpResponse:
+    def _answer(self, request: HttpRequest) -> HttpResponse | None:
         if self._application is None:
             raise RuntimeError("the sandbox is not started")
         return self._application.answer(request)

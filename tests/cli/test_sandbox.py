@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import socket
@@ -96,3 +97,33 @@ def test_the_accounts_come_from_the_declaration_where_there_is_one(
 
         found = require_sandbox(f"http://127.0.0.1:{port}")
         assert (found.customer_account_id, found.vendor_account_id) == ("000000000003", "000000000004")
+
+
+def test_faults_and_the_clock_of_a_running_sandbox_are_changed_from_the_command_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with served(tmp_path, "--fault", "drop s3:PutObject after count=1") as (_, port):
+        at = ("--port", str(port))
+        assert run(["sandbox", "fault", "throttle kms:* rate=5", "delay state=1m", *at]) == 0
+        assert capsys.readouterr().out.splitlines() == [
+            "1  drop s3:PutObject after count=1  (struck 0)",
+            "2  throttle kms:* rate=5  (struck 0)",
+            "delay state=60s policy=0s grants=0s",
+        ]
+        assert run(["sandbox", "fault", "--remove", "7", *at]) == 3
+        assert "no fault 7 stands" in capsys.readouterr().err
+        assert run(["sandbox", "fault", "--clear", "--json", *at]) == 0
+        assert json.loads(capsys.readouterr().out) == {"faults": [], "delays": "delay state=0s policy=0s grants=0s"}
+        assert run(["sandbox", "clock", "--forward", "30d", "--json", *at]) == 0
+        assert json.loads(capsys.readouterr().out)["ahead_seconds"] == 30 * 86400
+        assert run(["sandbox", "clock", *at]) == 0
+        assert capsys.readouterr().out.strip().endswith("+00:00")
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [["fault", "drop Decrypt"], ["fault", "drop", "kms:Decrypt"], ["clock", "--forward", "soon"], ["--fault", "no"]],
+)
+def test_what_is_no_fault_is_a_mistake_of_usage(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["sandbox", *arguments]) == 2
+    assert "hint:" in capsys.readouterr().err

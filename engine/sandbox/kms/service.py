@@ -13,13 +13,17 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING
 
 from engine.arn import partition_of
+from engine.sandbox.faults.model import PropagationDelays
 from engine.sandbox.kms.call import Call
 from engine.sandbox.kms.errors import KmsError
 from engine.sandbox.kms.operations import OPERATIONS
 from engine.sandbox.kms.parameters import ParameterModel
+from engine.sandbox.kms.propagation import Propagation
 from engine.sandbox.kms.store import KeyStore
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from engine.sandbox.clock import SandboxClock
     from engine.sandbox.credentials import Principal
     from engine.sandbox.kms.call import Reply
@@ -47,12 +51,18 @@ class KmsRequest:
 
 
 class KmsService:
-    """KMS for every account and Region of one sandbox. Safe to use from several threads."""
+    """KMS for every account and Region of one sandbox. Safe to use from several threads.
 
-    def __init__(self, clock: SandboxClock) -> None:
+    Args:
+        clock: The sandbox's clock.
+        delays: How long changes take to be met, as it is now.
+    """
+
+    def __init__(self, clock: SandboxClock, delays: Callable[[], PropagationDelays] = PropagationDelays) -> None:
         self._clock = clock
         self._parameters = ParameterModel()
-        self.store = KeyStore(clock.now)
+        self._propagation = Propagation(clock.now, delays)
+        self.store = KeyStore(clock.now, self._propagation.note)
 
     def handle(self, request: KmsRequest) -> tuple[HTTPStatus, bytes]:
         """Answer a request.
@@ -72,15 +82,18 @@ class KmsService:
             known = request.operation in self._parameters.operations
             what = "The sandbox does not have" if known else "AWS KMS has no"
             raise KmsError("UnknownOperationException", f"{what} operation {request.operation!r}")
+        parameters = self._parameters.parse(operation.name, request.body)
         call = Call(
             operation=operation.name,
-            parameters=self._parameters.parse(operation.name, request.body),
+            parameters=parameters,
             principal=request.principal,
             partition=partition_of(request.region),
             region=request.region,
             source_address=request.source_address,
             now=self._clock.now(),
-            store=self.store,
+            store=self._propagation.store_for(
+                self.store, operation.name, changes=operation.changes, tokens=parameters.texts("GrantTokens")
+            ),
         )
         if not operation.changes:
             return operation.handler(call)

@@ -61,11 +61,17 @@ class KeyStore:
 
     Args:
         now: The sandbox's time.
+        changed: Told of every record that takes another's place, with the one before.
     """
 
-    def __init__(self, now: Callable[[], datetime]) -> None:
+    def __init__(
+        self,
+        now: Callable[[], datetime],
+        changed: Callable[[KeyRecord, KeyRecord], None] = lambda _before, _after: None,
+    ) -> None:
         self.lock = RLock()
         self._now = now
+        self._changed = changed
         self._places: defaultdict[tuple[str, str], _Place] = defaultdict(_Place)
         self._owners: dict[str, tuple[str, str]] = {}  # material id → account and key id
         self._imports: dict[bytes, ImportParameters] = {}  # by import token
@@ -74,7 +80,10 @@ class KeyStore:
         """Add a key, or put a changed record in the place of the old one. The caller holds `lock`."""
         for material in key.materials:
             self._owners[material.material_id] = (key.account_id, key.key_id)
-        self._places[key.account_id, key.region].keys[key.key_id] = key
+        keys = self._places[key.account_id, key.region].keys
+        if (before := keys.get(key.key_id)) is not None:
+            self._changed(before, key)
+        keys[key.key_id] = key
         return key
 
     def key(self, account_id: str, region: str, key_id: str) -> KeyRecord | None:
