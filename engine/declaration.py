@@ -98,6 +98,7 @@ class DeclaredGeneration:
     origin: Origin = Origin.AWS_KMS
     custom_key_store_id: str | None = None
     xks_key_id: str | None = None
+    material_imported: bool = False
     multi_region: bool = False
     replicas: tuple[str, ...] = ()
     rotation_period_in_days: int | None = None
@@ -111,6 +112,11 @@ class DeclaredGeneration:
     def made_by_stacks(self) -> bool:
         """Whether our own stacks make this key, rather than the customer's Terraform or a person."""
         return self.address is None and self.key_arn is None
+
+    @property
+    def awaits_material(self) -> bool:
+        """Whether its key has no key material yet: KMS can neither use nor disable it, nor make a grant on it."""
+        return self.origin is Origin.EXTERNAL and not self.material_imported
 
 
 @dataclass(frozen=True, slots=True)
@@ -224,6 +230,7 @@ def _generation(entry: dict[str, Any], tenant: str) -> DeclaredGeneration:
         origin=Origin(entry.get("origin", Origin.AWS_KMS.value)),
         custom_key_store_id=entry.get("custom_key_store_id"),
         xks_key_id=entry.get("xks_key_id"),
+        material_imported=entry.get("material_imported", False),
         multi_region=entry.get("multi_region", False),
         replicas=tuple(entry.get("replicas", ())),
         rotation_period_in_days=entry.get("rotation_period_in_days"),

@@ -7,6 +7,7 @@
 - A key that the stacks make stays one of theirs: with a key_arn or an address it would be made elsewhere,
   and they would let go of it, guard and all. Nor does one made elsewhere become one of theirs.
 - What a key cannot change without being replaced stays: origin, key store, external key, multi-Region.
+- A replica stays declared until its generation is released: the vendor may read through it (EKM-34).
 - A generation's state only moves on: active, retired, released, deleted.
 """
 
@@ -99,6 +100,13 @@ def _generation_steps_back(
                 f"{name}: {field} is {_text(after)} and was {_text(before)}",
                 f"{_text(before)}: AWS would replace the key",
             )
+    gone = [replica for replica in old.replicas if replica not in new.replicas]
+    if gone and _STATE_ORDER.index(new.state) < _STATE_ORDER.index(DeclaredState.RELEASED):
+        yield document.mistake(
+            (*path, "replicas"),
+            f"{name}: the replica in {', '.join(gone)} is gone",
+            "every replica until the generation is released [EKM-34]",
+        )
     if _STATE_ORDER.index(new.state) < _STATE_ORDER.index(old.state):
         yield document.mistake(
             (*path, "state"),

@@ -10,7 +10,8 @@
 - No alias stands twice.
 - An origin has what it needs and nothing that it cannot have (EKM-06): a custom key store for CloudHSM
   and external key stores, the key's id for an external one, neither elsewhere; automatic rotation for
-  AWS_KMS alone; replicas for a multi-Region key alone, never in a custom key store.
+  AWS_KMS alone; imported material for EXTERNAL alone; replicas for a multi-Region key alone, in other Regions
+  of its partition, never in a custom key store.
 - A key comes from one place: our stacks, an address in the customer's Terraform, or an ARN. An address
   may carry the ARN it produced.
 
@@ -45,7 +46,17 @@ def check_rules(document: LocatedDocument) -> tuple[Mistake, ...]:
     """
     return tuple(
         mistake
-        for rule in (_whole_numbers, _numbers, _current, _key_arns, _accounts, _principals, _aliases, _origins)
+        for rule in (
+            _whole_numbers,
+            _numbers,
+            _current,
+            _key_arns,
+            _accounts,
+            _principals,
+            _aliases,
+            _replicas,
+            _origins,
+        )
         for mistake in rule(document)
     )
 
@@ -198,6 +209,22 @@ def _aliases(document: LocatedDocument) -> Iterator[Mistake]:
         seen.setdefault(alias, f"generations[{index}].alias")
 
 
+def _replicas(document: LocatedDocument) -> Iterator[Mistake]:
+    region = _mapping(document, "aws").get("region")
+    if not isinstance(region, str):
+        return
+    for index, entry in _entries(document):
+        replicas = entry.get("replicas")
+        for place, replica in enumerate(replicas if isinstance(replicas, list) else []):
+            if isinstance(replica, str) and (replica == region or partition_of(replica) != partition_of(region)):
+                what = "the key's own Region" if replica == region else "in another partition"
+                yield document.mistake(
+                    ("generations", index, "replicas", place),
+                    f"generations[{index}].replicas[{place}] is {replica!r}, {what}",
+                    f"another Region of the partition of {region}",
+                )
+
+
 def _origins(document: LocatedDocument) -> Iterator[Mistake]:
     for index, entry in _entries(document):
         for key, message, expected in _origin_mistakes(entry):
@@ -229,6 +256,12 @@ def _origin_mistakes(entry: dict[str, Any]) -> Iterator[tuple[str, str, str]]:
             )
     elif "xks_key_id" in entry:
         yield "xks_key_id", f"a key of origin {origin} has no external key", "no xks_key_id"
+    if "material_imported" in entry and origin != "EXTERNAL":
+        yield (
+            "material_imported",
+            f"no key material is imported into a key of origin {origin}",
+            "no material_imported, or origin: EXTERNAL",
+        )
     if "rotation_period_in_days" in entry and origin != "AWS_KMS":
         yield (
             "rotation_period_in_days",

@@ -5,14 +5,17 @@ The rules:
 - A generation is emitted when the stacks make its key and it is not `deleted`. The key of a generation
   made elsewhere (`address`, `key_arn`) is never touched: only an alias may point to it.
 - An `active` key is enabled; a `retired` or `released` one is disabled. While the tenant is revoked every
-  key is disabled (EKM-10).
+  key is disabled (EKM-10). Of a key that awaits its imported material nothing is asked: KMS can neither
+  enable nor disable it.
+- Every replica stands as its primary does (EKM-34).
 - Until it is released, a key is kept: Terraform refuses to destroy it, and its policy denies scheduling
   its deletion. From then on the administrators' right to delete it takes effect: retention gates the use
   of that right and does not take it away for good (EKM-17).
 - The vendor is named by the key policy as long as the key exists and the tenant is not revoked. So while
   a retired or released key soaks, enabling it is all that it takes to go back.
 - The vendor's grant belongs to `active` generations alone: nothing depends on a retired one, and AWS KMS
-  makes no grant on a disabled key, so one that was taken away by a revocation could not come back.
+  makes no grant on a disabled key, so one that was taken away by a revocation could not come back. Nor does
+  it make one on a key that awaits its material: declare the import, and the grant follows.
 - The alias follows `current`, once evidence proves that this generation is integrated (`stacks.evidence`).
 """
 
@@ -45,14 +48,14 @@ class Custody:
 
     Attributes:
         emitted: Whether the stack holds a resource for the key.
-        enabled: Whether the key is enabled.
+        enabled: Whether the key is enabled; None where it awaits its material.
         kept: Whether it must not be destroyed: refused by Terraform and denied by the key policy.
         vendor_by_key_policy: Whether the key policy names the vendor.
         vendor_by_grant: Whether a grant names the vendor.
     """
 
     emitted: bool
-    enabled: bool
+    enabled: bool | None
     kept: bool
     vendor_by_key_policy: bool
     vendor_by_grant: bool
@@ -71,10 +74,13 @@ def custody_of(declaration: Declaration, generation: DeclaredGeneration) -> Cust
     active, kept, exists = _stage(generation.state)
     return Custody(
         emitted=generation.made_by_stacks and exists,
-        enabled=active and not declaration.revoked,
+        enabled=None if generation.awaits_material else active and not declaration.revoked,
         kept=kept,
         vendor_by_key_policy=declaration.vendor_access.by_key_policy and exists and not declaration.revoked,
-        vendor_by_grant=declaration.vendor_access.by_grant and active and not declaration.revoked,
+        vendor_by_grant=declaration.vendor_access.by_grant
+        and active
+        and not declaration.revoked
+        and not generation.awaits_material,
     )
 
 

@@ -6,11 +6,14 @@ Each guard looks at what Terraform will read, not at what built it, and holds it
 - `prevent_destroy`: the key of a generation that is not released cannot be destroyed (EKM-33).
 - `deletion_window`: the window is the declared one and at least 7 days (EKM-17).
 - `enabled`: a key is enabled exactly while its generation is active and the tenant not revoked (EKM-10).
-- `key_kind`: a key is symmetric and for encryption, and no lockout check is bypassed (EKM-14).
+- `key_kind`: a key is of the declared origin, symmetric and for encryption, and no lockout check is bypassed
+  (EKM-06, EKM-14).
+- `material`: key material is never in what Terraform reads (EKM-06).
 - `rotation`: automatic rotation is what the declaration says.
 - the guards of `stacks.policy_guards` on its policy.
 - `grant`: a grant goes to the vendor alone, for no more than it needs, and never while revoked (EKM-18).
-- `every_generation`: each generation that the stacks make has exactly one key.
+- `every_generation`: each generation that the stacks make has exactly one key, and one replica in each
+  declared Region (EKM-34).
 
 An attribute that cannot be read is a finding, never a pass.
 """
@@ -18,10 +21,10 @@ An attribute that cannot be read is a finding, never a pass.
 from __future__ import annotations
 
 from collections import Counter
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from engine.declaration import GENERATION_TAG, TENANT_TAG, DeclaredState
-from stacks.custody import VENDOR_GRANT_OPERATIONS
+from engine.declaration import GENERATION_TAG, TENANT_TAG, DeclaredState, Origin
+from stacks.custody import VENDOR_GRANT_OPERATIONS, custody_of
 from stacks.findings import Finding
 from stacks.key_policy import account_root
 from stacks.policy_guards import judge_policy
@@ -31,6 +34,10 @@ if TYPE_CHECKING:
 
     from engine.declaration import Declaration, DeclaredGeneration
     from stacks.findings import EmittedResource
+
+PRIMARY_TYPES = ("aws_kms_key", "aws_kms_external_key")
+REPLICA_TYPES = ("aws_kms_replica_key", "aws_kms_replica_external_key")
+EXTERNAL_TYPES = ("aws_kms_external_key", "aws_kms_replica_external_key")
 
 MINIMUM_DELETION_WINDOW_IN_DAYS = 7  # AWS KMS API, "ScheduleKeyDeletion"
 
@@ -45,7 +52,7 @@ def judge_resource(declaration: Declaration, resource: EmittedResource) -> tuple
     Returns:
         The findings; empty where every guard is content.
     """
-    if resource.terraform_type == "aws_kms_key":
+    if resource.terraform_type in (*PRIMARY_TYPES, *REPLICA_TYPES):
         return tuple(_judge_key(declaration, resource))
     if resource.terraform_type == "aws_kms_grant":
         return tuple(_judge_grant(declaration, resource))
@@ -62,17 +69,32 @@ def judge_generations(declaration: Declaration, emitted: Iterable[EmittedResourc
     Returns:
         A finding for each generation whose key is missing, or emitted more than once.
     """
-    keys = Counter(_generation_tag(resource) for resource in emitted if resource.terraform_type == "aws_kms_key")
-    return tuple(
+    resources = tuple(emitted)
+    generations = _generations_with_key(declaration)
+    keys = Counter(_generation_tag(resource) for resource in resources if resource.terraform_type in PRIMARY_TYPES)
+    replicas = Counter(_generation_tag(resource) for resource in resources if resource.terraform_type in REPLICA_TYPES)
+    missing_keys = (
         Finding(
             "every_generation",
             declaration.tenant,
             f"generation {number} has {keys[number]} keys in the stack; it must have exactly one",
             ("EKM-33",),
         )
-        for number in _generations_with_key(declaration)
+        for number in generations
         if keys[number] != 1
     )
+    missing_replicas = (
+        Finding(
+            "every_generation",
+            declaration.tenant,
+            f"generation {number} has {replicas[number]} replicas in the stack; it must have "
+            f"{len(generation.replicas)}: {', '.join(generation.replicas) or 'none is declared'}",
+            ("EKM-34",),
+        )
+        for number, generation in generations.items()
+        if replicas[number] != len(generation.replicas)
+    )
+    return (*missing_keys, *missing_replicas)
 
 
 def _generations_with_key(declaration: Declaration) -> dict[str, DeclaredGeneration]:
@@ -115,23 +137,40 @@ def _judge_custody(declaration: Declaration, generation: DeclaredGeneration, key
     if window != declared or declared < MINIMUM_DELETION_WINDOW_IN_DAYS:
         message = f"deletion_window_in_days is {window!r}; it must be {declared}, as declared"
         yield Finding("deletion_window", key.address, message, ("EKM-17",))
-    enabled = generation.state is DeclaredState.ACTIVE and not declaration.revoked
-    if key.attributes.get("is_enabled") is not enabled:
+    name = "is_enabled" if key.terraform_type == "aws_kms_key" else "enabled"
+    enabled = custody_of(declaration, generation).enabled
+    if key.attributes.get(name) is not enabled:
         why = "the tenant is revoked" if declaration.revoked else f"the generation is {generation.state.value}"
-        message = f"is_enabled must be {str(enabled).lower()}, because {why}"
+        message = f"{name} must be {str(enabled).lower()}, because {why}"
+        if enabled is None:
+            message = f"{name} cannot be asked for while the key awaits its material"
         yield Finding("enabled", key.address, message, ("EKM-10",))
 
 
 def _judge_kind(generation: DeclaredGeneration, key: EmittedResource) -> Iterator[Finding]:
-    for attribute, expected in (
-        ("key_usage", "ENCRYPT_DECRYPT"),
-        ("customer_master_key_spec", "SYMMETRIC_DEFAULT"),
-        ("bypass_policy_lockout_safety_check", False),
-        ("multi_region", generation.multi_region),
-    ):
+    external = key.terraform_type in EXTERNAL_TYPES
+    if external is not (generation.origin is Origin.EXTERNAL):
+        message = f"a {key.terraform_type} cannot be of the declared origin {generation.origin.value}"
+        yield Finding("key_kind", key.address, message, ("EKM-06",))
+    expected: dict[str, Any] = {"bypass_policy_lockout_safety_check": False}
+    if key.terraform_type in PRIMARY_TYPES:
+        expected["multi_region"] = generation.multi_region
+    if key.terraform_type == "aws_kms_key":
+        expected |= {
+            "key_usage": "ENCRYPT_DECRYPT",
+            "customer_master_key_spec": "SYMMETRIC_DEFAULT",
+            "custom_key_store_id": generation.custom_key_store_id,
+            "xks_key_id": generation.xks_key_id,
+        }
+    for attribute, wanted in expected.items():
         value = key.attributes.get(attribute)
-        if value != expected:
-            yield Finding("key_kind", key.address, f"{attribute} is {value!r}; it must be {expected!r}", ("EKM-14",))
+        if value != wanted:
+            yield Finding("key_kind", key.address, f"{attribute} is {value!r}; it must be {wanted!r}", ("EKM-14",))
+    if "key_material_base64" in key.attributes:
+        message = "key_material_base64 would put the key material into the plan and the state in clear"
+        yield Finding("material", key.address, message, ("EKM-06",))
+    if key.terraform_type != "aws_kms_key":
+        return
     period = generation.rotation_period_in_days
     emitted = (key.attributes.get("enable_key_rotation"), key.attributes.get("rotation_period_in_days"))
     if emitted != (period is not None, period):

@@ -1,10 +1,5 @@
 """What a correct declaration may ask for and the stacks cannot make: it ends the synthesis, with its place.
 
-Making another kind of key than the declared one in silence would be worse than making none, so:
-
-- The stacks make keys with material of AWS KMS. One with imported material, in a CloudHSM or an external
-  key store is made elsewhere and declared by its `key_arn` (EKM-06).
-- They make no replicas of a multi-Region key.
 - An alias can point to a key made elsewhere only where its `key_arn` is declared.
 - A key policy has at most 32 KiB.
 
@@ -16,7 +11,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from engine.declaration import DeclaredState, Origin
+from engine.declaration import DeclaredState
 from stacks.custody import alias_target
 from stacks.key_policy import MAX_POLICY_BYTES, key_policy
 
@@ -53,8 +48,6 @@ def _limits(document: LocatedDocument, declaration: Declaration) -> Iterator[Mis
         if generation.state is DeclaredState.DELETED:
             continue
         path: PathOfKeys = ("generations", index)
-        if generation.made_by_stacks:
-            yield from _limits_of_key(document, path, generation)
         if _has_no_target(generation) and generation.alias is not None:
             yield document.mistake(
                 (*path, "alias"),
@@ -80,21 +73,6 @@ def _limits(document: LocatedDocument, declaration: Declaration) -> Iterator[Mis
             ("key_administrators",),
             f"the key policy would be {size} bytes long",
             f"at most {MAX_POLICY_BYTES} bytes, the limit of AWS KMS: declare fewer principals",
-        )
-
-
-def _limits_of_key(document: LocatedDocument, path: PathOfKeys, generation: DeclaredGeneration) -> Iterator[Mistake]:
-    if generation.origin is not Origin.AWS_KMS:
-        yield document.mistake(
-            (*path, "origin"),
-            f"the stacks do not make keys of origin {generation.origin.value}",
-            "key_arn: the ARN of a key of this origin that you made yourself; or origin AWS_KMS",
-        )
-    if generation.replicas:
-        yield document.mistake(
-            (*path, "replicas"),
-            f"the stacks do not make replicas, here in {', '.join(generation.replicas)}",
-            "no replicas; or key_arn: the ARN of a key with replicas that you made yourself",
         )
 
 

@@ -45,12 +45,14 @@ class AwsProviderArguments:
     """Arguments of the provider `aws`.
 
     Attributes:
-        region: The Region of every resource.
+        region: The Region of its resources.
         allowed_account_ids: The accounts outside which nothing is done, whatever credentials are at hand.
+        alias: Its name beside the main one, for resources in another Region.
     """
 
     region: str
     allowed_account_ids: tuple[str, ...]
+    alias: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,8 +67,46 @@ class KmsKeyArguments:
     enable_key_rotation: bool
     rotation_period_in_days: int | None
     tags: Mapping[str, str]
+    custom_key_store_id: str | None = None
+    xks_key_id: str | None = None
     key_usage: str = "ENCRYPT_DECRYPT"
     customer_master_key_spec: str = "SYMMETRIC_DEFAULT"
+    bypass_policy_lockout_safety_check: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KmsExternalKeyArguments:
+    """Arguments of `aws_kms_external_key`, a symmetric key whose material its administrator imports.
+
+    The material never passes through Terraform, whose plan and state would hold it in clear.
+
+    Attributes:
+        enabled: Whether it is enabled; None while it awaits its material.
+    """
+
+    description: str
+    policy: str
+    enabled: bool | None
+    multi_region: bool
+    deletion_window_in_days: int
+    tags: Mapping[str, str]
+    bypass_policy_lockout_safety_check: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KmsReplicaKeyArguments:
+    """Arguments of `aws_kms_replica_key` and `aws_kms_replica_external_key`, in the Region of their provider.
+
+    Attributes:
+        enabled: Whether it is enabled; None while it awaits its material.
+    """
+
+    primary_key_arn: Reference | str
+    description: str
+    policy: str
+    enabled: bool | None
+    deletion_window_in_days: int
+    tags: Mapping[str, str]
     bypass_policy_lockout_safety_check: bool = False
 
 
@@ -103,23 +143,35 @@ class Lifecycle:
     ignore_changes: tuple[str, ...] = ()
 
 
-Arguments = AwsProviderArguments | KmsKeyArguments | KmsAliasArguments | KmsGrantArguments
+Arguments = (
+    AwsProviderArguments
+    | KmsKeyArguments
+    | KmsExternalKeyArguments
+    | KmsReplicaKeyArguments
+    | KmsAliasArguments
+    | KmsGrantArguments
+)
 
 
 class AwsProvider(TerraformProvider):
     """The provider `hashicorp/aws`, in the range of versions that the tests cover."""
 
     def __init__(self, scope: Construct, arguments: AwsProviderArguments) -> None:
+        self.arguments = arguments
         super().__init__(
             scope,
-            "aws",
+            "aws" if arguments.alias is None else f"aws_{arguments.alias}",
             terraform_resource_type="aws",
             terraform_provider_source=PROVIDER_SOURCE,
             terraform_generator_metadata=TerraformProviderGeneratorMetadata(
                 provider_name="aws", provider_version_constraint=PROVIDER_VERSIONS
             ),
         )
-        self.arguments = arguments
+
+    @property  # type: ignore[misc]  # the setter of CDKTF's own does nothing
+    def alias(self) -> str | None:
+        """What resources name it by; CDKTF asks for it, and keeps none that is given to it."""
+        return self.arguments.alias
 
     def _synthesize_attributes(self) -> Mapping[str, Any]:
         return attributes_of(self.arguments)
@@ -132,12 +184,19 @@ class _Resource(TerraformResource):
     """A resource whose attributes are its arguments."""
 
     def __init__(
-        self, scope: Construct, name: str, terraform_type: str, arguments: Arguments, lifecycle: Lifecycle | None
+        self,
+        scope: Construct,
+        name: str,
+        terraform_type: str,
+        arguments: Arguments,
+        lifecycle: Lifecycle | None = None,
+        provider: AwsProvider | None = None,
     ) -> None:
         super().__init__(
             scope,
             name,
             terraform_resource_type=terraform_type,
+            provider=provider,
             lifecycle=None
             if lifecycle is None
             else TerraformResourceLifecycle(
@@ -158,21 +217,71 @@ class _Resource(TerraformResource):
         return Reference(self.get_string_attribute(attribute))
 
 
-class KmsKey(_Resource):
-    """A KMS key in the customer's account."""
-
-    def __init__(self, scope: Construct, name: str, arguments: KmsKeyArguments, lifecycle: Lifecycle) -> None:
-        super().__init__(scope, name, "aws_kms_key", arguments, lifecycle)
+class AnyKmsKey(_Resource):
+    """A KMS key in the customer's account, of whatever origin, primary or replica."""
 
     @property
     def arn(self) -> Reference:
         """The key's full ARN."""
         return self._reference("arn")
 
+
+class KmsKey(AnyKmsKey):
+    """A key with material of AWS KMS, or in a custom key store."""
+
+    def __init__(self, scope: Construct, name: str, arguments: KmsKeyArguments, lifecycle: Lifecycle) -> None:
+        super().__init__(scope, name, "aws_kms_key", arguments, lifecycle)
+
     @property
     def key_id(self) -> Reference:
         """The key's id."""
         return self._reference("key_id")
+
+
+class KmsExternalKey(AnyKmsKey):
+    """A key with imported material."""
+
+    def __init__(self, scope: Construct, name: str, arguments: KmsExternalKeyArguments, lifecycle: Lifecycle) -> None:
+        super().__init__(scope, name, "aws_kms_external_key", arguments, lifecycle)
+
+    @property
+    def key_id(self) -> Reference:
+        """The key's id, which the provider gives as the resource's."""
+        return self._reference("id")
+
+
+class KmsReplicaKey(AnyKmsKey):
+    """A replica of a multi-Region key, in the Region of its provider."""
+
+    def __init__(
+        self,
+        scope: Construct,
+        name: str,
+        arguments: KmsReplicaKeyArguments,
+        lifecycle: Lifecycle,
+        provider: AwsProvider,
+        terraform_type: str = "aws_kms_replica_key",
+    ) -> None:
+        super().__init__(scope, name, terraform_type, arguments, lifecycle, provider)
+
+    @property
+    def key_id(self) -> Reference:
+        """The key's id, the same as the primary's."""
+        return self._reference("key_id")
+
+
+class KmsReplicaExternalKey(KmsReplicaKey):
+    """A replica of a multi-Region key with imported material; the same material is imported into each."""
+
+    def __init__(
+        self,
+        scope: Construct,
+        name: str,
+        arguments: KmsReplicaKeyArguments,
+        lifecycle: Lifecycle,
+        provider: AwsProvider,
+    ) -> None:
+        super().__init__(scope, name, arguments, lifecycle, provider, "aws_kms_replica_external_key")
 
 
 class KmsAlias(_Resource):
@@ -192,8 +301,15 @@ class KmsAlias(_Resource):
 class KmsGrant(_Resource):
     """A grant on a key."""
 
-    def __init__(self, scope: Construct, name: str, arguments: KmsGrantArguments, lifecycle: Lifecycle) -> None:
-        super().__init__(scope, name, "aws_kms_grant", arguments, lifecycle)
+    def __init__(
+        self,
+        scope: Construct,
+        name: str,
+        arguments: KmsGrantArguments,
+        lifecycle: Lifecycle,
+        provider: AwsProvider | None = None,
+    ) -> None:
+        super().__init__(scope, name, "aws_kms_grant", arguments, lifecycle, provider)
 
 
 def attributes_of(arguments: Arguments) -> Mapping[str, Any]:

@@ -3,7 +3,8 @@
 What is emitted for a generation is decided in `stacks.custody`; this module gives it addresses that people
 read in plans and reviews:
 
-- `aws_kms_key.generation_1`, one for each generation that the stacks make and that is not deleted
+- `aws_kms_key.generation_1` (`aws_kms_external_key` for imported material), one for each generation that the
+  stacks make and that is not deleted; `aws_kms_replica_key.generation_1_eu_west_1` for each of its replicas
 - `aws_kms_alias.current`, on the current generation; `aws_kms_alias.generation_1` where one is declared
 - `aws_kms_grant.generation_1_vendor`, replaced by making the new one first, so that access has no gap
 - the outputs `generation_1_key_arn`, `alias_name` and `alias_arn` (EKM-22)
@@ -16,31 +17,19 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from engine.declaration import GENERATION_TAG, TENANT_TAG, DeclaredState
+from engine.declaration import DeclaredState
 from engine.errors import InputError
 from engine.lifecycle import FIRST_GENERATION
 from stacks.cdktf_imports import TerraformOutput, TerraformStack
-from stacks.custody import VENDOR_GRANT_OPERATIONS, alias_target, custody_of
+from stacks.custody import alias_target, custody_of
+from stacks.generation_keys import GenerationKeys, Providers, identifier, make_keys
 from stacks.guard_aspect import Guards
-from stacks.key_policy import account_root, key_policy
-from stacks.resources import (
-    AwsProvider,
-    AwsProviderArguments,
-    KmsAlias,
-    KmsAliasArguments,
-    KmsGrant,
-    KmsGrantArguments,
-    KmsKey,
-    KmsKeyArguments,
-    Lifecycle,
-    Reference,
-)
+from stacks.resources import KmsAlias, KmsAliasArguments, Lifecycle, Reference
 
 if TYPE_CHECKING:
     from engine.arn import KeyArn
     from engine.declaration import Declaration, DeclaredGeneration
     from stacks.cdktf_imports import Construct
-    from stacks.custody import Custody
 
 
 class TenantStack(TerraformStack):
@@ -57,56 +46,16 @@ class TenantStack(TerraformStack):
         super().__init__(scope, declaration.tenant)
         self._declaration = declaration
         self._alias_may_move = alias_may_move or declaration.current == FIRST_GENERATION
-        account = declaration.account
-        self._provider = AwsProvider(
-            self, AwsProviderArguments(region=account.region, allowed_account_ids=(account.account_id,))
-        )
         # CDKTF calls back into these objects while it writes the stack, so they are kept alive.
-        self.keys: dict[int, KmsKey] = {}
+        self._providers = Providers(self, declaration)
+        self.keys: dict[int, GenerationKeys] = {}
         self.aliases: list[KmsAlias] = []
-        self.grants: list[KmsGrant] = []
         for generation in declaration.generations:
-            custody = custody_of(declaration, generation)
-            if custody.emitted:
-                self.keys[generation.number] = self._key(generation, custody)
+            if custody_of(declaration, generation).emitted:
+                self.keys[generation.number] = make_keys(self, declaration, generation, self._providers)
         self._aliases()
         self._outputs()
         self.guards = Guards(self, declaration)
-
-    def _key(self, generation: DeclaredGeneration, custody: Custody) -> KmsKey:
-        name = f"generation_{generation.number}"
-        key = KmsKey(
-            self,
-            name,
-            KmsKeyArguments(
-                description=generation.description,
-                policy=key_policy(self._declaration, generation.number).to_json(),
-                is_enabled=custody.enabled,
-                multi_region=generation.multi_region,
-                deletion_window_in_days=generation.deletion_window_in_days,
-                enable_key_rotation=generation.rotation_period_in_days is not None,
-                rotation_period_in_days=generation.rotation_period_in_days,
-                tags={TENANT_TAG: self._declaration.tenant, GENERATION_TAG: str(generation.number)},
-            ),
-            Lifecycle(prevent_destroy=custody.kept),
-        )
-        if custody.vendor_by_grant:
-            self.grants.append(self._grant(generation, key))
-        return key
-
-    def _grant(self, generation: DeclaredGeneration, key: KmsKey) -> KmsGrant:
-        declaration = self._declaration
-        return KmsGrant(
-            self,
-            f"generation_{generation.number}_vendor",
-            KmsGrantArguments(
-                name=f"keyturn-{declaration.tenant}-{generation.number}-vendor",
-                key_id=key.key_id,
-                grantee_principal=account_root(declaration.account.partition, declaration.vendor.account_id),
-                operations=VENDOR_GRANT_OPERATIONS,
-            ),
-            Lifecycle(create_before_destroy=True),
-        )
 
     def _aliases(self) -> None:
         declaration = self._declaration
@@ -127,21 +76,25 @@ class TenantStack(TerraformStack):
 
     def _outputs(self) -> None:
         for generation in self._declaration.generations:
-            key = self.keys.get(generation.number)
-            arn = key.arn.token if key is not None else _text(generation.key_arn)
-            if arn is not None and generation.state is not DeclaredState.DELETED:
-                TerraformOutput(
-                    self,
-                    f"generation_{generation.number}_key_arn",
-                    value=arn,
-                    description=f"The key ARN of generation {generation.number}, for `keyturn` and the Druva console.",
-                )
+            number, keys = generation.number, self.keys.get(generation.number)
+            if generation.state is DeclaredState.DELETED:
+                continue
+            arn = keys.primary.arn.token if keys is not None else _text(generation.key_arn)
+            what = f"The key ARN of generation {number}"
+            if arn is not None:
+                self._output(f"generation_{number}_key_arn", arn, f"{what}, for `keyturn` and the Druva console.")
+            for region, replica in keys.replicas.items() if keys is not None else ():
+                name = f"generation_{number}_{identifier(region)}_key_arn"
+                self._output(name, replica.arn.token, f"{what}, its replica in {region}.")
+
+    def _output(self, name: str, value: str, description: str) -> None:
+        TerraformOutput(self, name, value=value, description=description)
 
     def _target(self, generation: DeclaredGeneration) -> Reference | str:
         """The key that an alias of this generation points to."""
-        key = self.keys.get(generation.number)
-        if key is not None:
-            return key.key_id
+        keys = self.keys.get(generation.number)
+        if keys is not None:
+            return keys.primary.key_id
         if generation.key_arn is None:
             raise InputError(
                 f"no alias can point to generation {generation.number} of tenant {self._declaration.tenant!r}: "

@@ -141,6 +141,9 @@ def test_the_current_generation_is_active(state: str) -> None:
         ("xks_key_id: abc", "no external key"),
         ("origin: EXTERNAL\n    rotation_period_in_days: 365", "automatic rotation is not supported"),
         ("replicas: [eu-west-1]", "not multi-Region"),
+        ("multi_region: true\n    replicas: [us-east-1]", "the key's own Region"),
+        ("multi_region: true\n    replicas: [cn-north-1]", "in another partition"),
+        ("material_imported: true", "no key material is imported into a key of origin AWS_KMS"),
         (
             "origin: AWS_CLOUDHSM\n    custom_key_store_id: cks-12345678\n    multi_region: true",
             "cannot be multi-Region",
@@ -157,6 +160,7 @@ def test_an_origin_has_what_it_needs_and_nothing_that_it_cannot_have(extra: str,
     "extra",
     [
         "origin: EXTERNAL",
+        "origin: EXTERNAL\n    material_imported: true",
         "origin: AWS_CLOUDHSM\n    custom_key_store_id: cks-12345678",
         "origin: EXTERNAL_KEY_STORE\n    custom_key_store_id: cks-12345678\n    xks_key_id: key-1",
     ],

@@ -10,6 +10,8 @@ from tests.builders import DECLARATION, declaration, declared_generations, key_a
 
 ARN_1, ARN_2 = f"    key_arn: {key_arn(1)}\n", f"    key_arn: {key_arn(2)}\n"
 
+FAMILY, REPLICA = "    multi_region: true\n", "    replicas: [eu-west-1]\n"
+
 RETIRED_1 = declared_generations(2, current=2).replace("description: first key", "state: retired")
 
 
@@ -29,6 +31,7 @@ def steps_back(new: str, old: str) -> list[str]:
             declared_generations(2),
         ),
         (DECLARATION.replace("first key", "the first"), DECLARATION),
+        (DECLARATION + FAMILY + "    replicas: [eu-west-1, eu-west-2]\n", DECLARATION + FAMILY + REPLICA),
     ],
 )
 def test_going_on_is_allowed(new: str, old: str) -> None:
@@ -48,6 +51,7 @@ def test_going_on_is_allowed(new: str, old: str) -> None:
         (DECLARATION.replace('"123456789012"', '"123456789013"'), DECLARATION, "aws.account_id is '123456789013'"),
         (DECLARATION + "    multi_region: true\n", DECLARATION, "multi_region is True"),
         (DECLARATION + "    origin: EXTERNAL\n", DECLARATION, "origin is EXTERNAL"),
+        (DECLARATION + FAMILY, DECLARATION + FAMILY + REPLICA, "the replica in eu-west-1 is gone"),
         (DECLARATION + "    address: aws_kms_key.mine\n", DECLARATION, "was made by the stacks"),
         (DECLARATION + ARN_1, DECLARATION, "was made by the stacks"),
         (DECLARATION, DECLARATION + "    address: aws_kms_key.mine\n", "was made elsewhere"),

@@ -48,6 +48,16 @@ def everything_declared(tmp_path_factory: pytest.TempPathFactory) -> Initialised
             {"number": 2, "multi_region": True, "rotation_period_in_days": 365, "alias": "alias/northwind-2"},
             {"number": 3, "deletion_window_in_days": 7},
             {"number": 4, "key_arn": EXISTING_KEY, "alias": "alias/northwind-4"},
+            {"number": 5, "origin": "EXTERNAL", "material_imported": True},
+            {"number": 6, "origin": "EXTERNAL", "multi_region": True, "replicas": ["eu-west-1"]},
+            {"number": 7, "origin": "AWS_CLOUDHSM", "custom_key_store_id": "cks-1234567890abcdef0"},
+            {
+                "number": 8,
+                "origin": "EXTERNAL_KEY_STORE",
+                "custom_key_store_id": "cks-1234567890abcdef1",
+                "xks_key_id": "bb8562717f809024",
+            },
+            {"number": 9, "multi_region": True, "replicas": ["eu-west-1", "eu-central-1"]},
         ],
     )
     content = emitted(folder, declaration)

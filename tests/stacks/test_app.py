@@ -161,7 +161,7 @@ from stacks.declarations import load_declarations
 from stacks.findings import GuardError
 from stacks.synthesis import Synthesis
 synthesis = Synthesis(load_declarations(Path("ekm.yaml")), Path("out"))
-synthesis.stacks[0].keys[1].add_override("is_enabled", False)
+synthesis.stacks[0].keys[1].primary.add_override("is_enabled", False)
 try:
     synthesis.write()
 except GuardError:

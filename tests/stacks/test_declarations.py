@@ -77,38 +77,9 @@ def test_every_mistake_of_every_file_is_reported_at_its_place(tmp_path: Path) ->
     assert len(found) == 4
 
 
-@pytest.mark.parametrize(
-    ("generation", "place", "message"),
-    [
-        ({"origin": "EXTERNAL"}, ":27:17", "the stacks do not make keys of origin EXTERNAL"),
-        (
-            {"origin": "AWS_CLOUDHSM", "custom_key_store_id": "cks-1234567890abcdef0"},
-            ":27:17",
-            "the stacks do not make keys of origin AWS_CLOUDHSM",
-        ),
-        (
-            {
-                "origin": "EXTERNAL_KEY_STORE",
-                "custom_key_store_id": "cks-1234567890abcdef0",
-                "xks_key_id": "key-7",
-            },
-            ":27:17",
-            "the stacks do not make keys of origin EXTERNAL_KEY_STORE",
-        ),
-        (
-            {"replicas": ["eu-west-1"], "multi_region": True},
-            ":27:19",
-            "the stacks do not make replicas, here in eu-west-1",
-        ),
-        ({"address": "aws_kms_key.ekm"}, ":27:18", "the stacks cannot point the alias 'alias/northwind-ekm'"),
-    ],
-)
-def test_what_the_stacks_cannot_make_is_refused_and_never_replaced(
-    tmp_path: Path, generation: dict[str, Any], place: str, message: str
-) -> None:
-    file = write(tmp_path, generations=[{"number": 1} | generation])
-    (found,) = mistakes(file)
-    assert found.startswith(f"{place}: {message}")
+def test_an_alias_on_a_current_key_of_unknown_arn_is_refused(tmp_path: Path) -> None:
+    (found,) = mistakes(write(tmp_path, generations=[{"number": 1, "address": "aws_kms_key.ekm"}]))
+    assert found.startswith(":27:18: the stacks cannot point the alias 'alias/northwind-ekm'")
     assert "expected" in found
 
 

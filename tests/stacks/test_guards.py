@@ -166,7 +166,7 @@ def test_resources_of_other_kinds_are_not_judged() -> None:
 @pytest.mark.requirement("EKM-33")
 def test_a_change_to_the_stacks_that_unprotects_a_key_ends_the_synthesis_unwritten(tmp_path: Path) -> None:
     synthesis = Synthesis((declare(),), tmp_path)
-    synthesis.stacks[0].keys[1].add_override("lifecycle.prevent_destroy", False)
+    synthesis.stacks[0].keys[1].primary.add_override("lifecycle.prevent_destroy", False)
     with pytest.raises(GuardError) as caught:
         synthesis.write()
     assert caught.value.exit_code is ExitCode.REFUSED
