@@ -172,14 +172,14 @@ def _store(
     label = workload.label
 
     def advanced(count: int) -> None:
-        context.progress(Progressed(label, bytes=count))
+        context.advance(Progressed(label, bytes=count))
 
     for found in walk(source, workload, left_out):
         if isinstance(found, FoundFile):
             to_read = [copy for copy in copies if not copy.keep(found)]
             entries = _read(found, to_read, read_at_ns, advanced)
             kept_bytes = 0 if to_read else found.status.st_size
-            context.progress(Progressed(label, files=1, bytes=kept_bytes))
+            context.advance(Progressed(label, files=1, bytes=kept_bytes))
         else:
             to_read, entries = list(copies), [found] * len(copies)
         for copy, entry in zip(to_read, entries, strict=True):

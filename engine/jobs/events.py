@@ -1,9 +1,10 @@
-"""Events of jobs, one for each workload of a job, for a SIEM.
+"""Events of jobs, one as a job begins and one for each of its workloads, for a SIEM.
 
 The vocabulary is the vendor's public one (Druva developer portal, "inSync SIEM Events", schema version 1.0, and
-"Events API": the states of backups, restores and downloads): `eventCategory`, `topicName`, `eventType`, a
-syslog severity of 0 to 7, `identityType` SERVICE, ADMIN, API or USER, times in RFC 3339 in UTC. What the
-vendor's `eventDetails` says in a sentence stands besides in fields of our own under `keyturn`.
+"Events API": the states of backups, restores and downloads; that a job is running it says of jobs elsewhere):
+`eventCategory`, `topicName`, `eventType`, a syslog severity of 0 to 7, `identityType` SERVICE, ADMIN, API or USER,
+times in RFC 3339 in UTC. What the vendor's `eventDetails` says in a sentence stands besides in fields of our own
+under `keyturn`.
 
 An event holds no name, path or content of a file, and nothing secret.
 """
@@ -34,8 +35,9 @@ SCHEMA_VERSION = "1.0"
 
 
 class EventState(Enum):
-    """The vendor's words for how a job ended."""
+    """The vendor's words for how a job stands or ended."""
 
+    RUNNING = "Running"
     SUCCESS = "Success"
     WITH_ERRORS = "Backed up with errors"
     FAILED = "Failed"
@@ -52,6 +54,7 @@ class Severity(IntEnum):
 
 
 _SEVERITIES = {
+    EventState.RUNNING: Severity.INFORMATIONAL,
     EventState.SUCCESS: Severity.INFORMATIONAL,
     EventState.WITH_ERRORS: Severity.WARNING,
     EventState.FAILED: Severity.ERROR,
@@ -69,30 +72,33 @@ _IDENTITIES = {StartedBy.SCHEDULE: "SERVICE", StartedBy.ADMINISTRATOR: "ADMIN", 
 
 @dataclass(frozen=True, slots=True)
 class JobEvent:
-    """What happened to one workload of a job.
+    """What happened to a job as it began, or to one workload of it.
 
     Attributes:
         at: When, UTC.
         tenant: The tenant.
         job_id: The job's id.
         workflow: What the job was.
-        workload: The workload's label.
+        workload: The workload's label; None where the job as a whole is meant.
         actor: Who ran it.
-        state: How it ended.
-        result: What became of it; None where the job was canceled.
+        state: How it stands or ended.
+        result: What became of it; None where it was canceled, and for the job as a whole.
+        workloads: How many workloads the job has, where the job as a whole is meant.
     """
 
     at: datetime
     tenant: str
     job_id: str
     workflow: Workflow
-    workload: str
+    workload: str | None
     actor: Actor
     state: EventState
     result: WorkloadResult | None
+    workloads: int = 0
 
     def encode(self) -> bytes:
         """The event as one line of JSON."""
+        about = f"{self.workloads} workloads" if self.workload is None else self.workload
         document = {
             "eventCategory": "EVENT",
             "uniqueID": str(uuid.uuid4()),
@@ -103,7 +109,7 @@ class JobEvent:
             "severity": str(int(_SEVERITIES[self.state])),
             "identityType": _IDENTITIES[self.workflow.started_by],
             "identityID": self.actor.identity,
-            "eventDetails": f"{self.workflow.title} of {self.workload}: {self.state.value}",
+            "eventDetails": f"{self.workflow.title} of {about}: {self.state.value}",
             "schemaVersion": SCHEMA_VERSION,
             "keyturn": self._details(),
         }
@@ -118,6 +124,8 @@ class JobEvent:
             "command": self.actor.command,
             "version": self.actor.version,
         }
+        if self.workload is None:
+            details["workloads"] = self.workloads
         if self.result is not None:
             error = self.result.error
             details |= {
@@ -185,10 +193,14 @@ class JsonLinesEvents:
         """Append an event, durably."""
         try:
             self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            descriptor = os.open(self._path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            descriptor = os.open(self._path, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
             try:
-                # One write call each: appended lines of several processes do not mix.
+                # One write call each: appended lines of several processes do not mix. What a machine that went
+                # down left of a line stays a line of its own.
                 line = event.encode()
+                size = os.fstat(descriptor).st_size
+                if size and os.pread(descriptor, 1, size - 1) != b"\n":
+                    line = b"\n" + line
                 if os.write(descriptor, line) != len(line):
                     raise MachineError(f"the disk is full: the event log {str(self._path)!r} cannot be written")
                 os.fsync(descriptor)

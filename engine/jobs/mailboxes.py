@@ -126,7 +126,7 @@ class MailboxContent:
                 self.mails += count
                 yield memoryview(block)
         self.bytes += entry.size
-        self.context.progress(Progressed(self.label, files=1, bytes=entry.size))
+        self.context.advance(Progressed(self.label, files=1, bytes=entry.size))
 
     def _leave_out(self, entry: Entry, reason: str) -> None:
         self.problems.append(Problem(entry.path, ProblemKind.NOTE, reason))

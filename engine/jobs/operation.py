@@ -7,6 +7,7 @@
   longer than the declared seconds fails at its next unwrapping, and publishes nothing.
 - A rotation may move the record while an operation begins: both keys are usable, and a wrapping that was
   replaced in that moment is read once more.
+- An outage of KMS is waited out for a while, a revocation never (`engine.jobs.patience`).
 - A new data key goes to the generation that is current when the ledger takes it; if that changed since KMS made
   it, it is thrown away and another is made under the new generation.
 """
@@ -18,13 +19,15 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from engine.envelope.data_keys import KeyAccess, check_commitment, make_data_key, wipe
 from engine.envelope.lease import KeyLease
 from engine.errors import ConflictError, DamagedError, InputError, KeyAccessError
 from engine.jobs.events import EventLog, NoEvents
-from engine.jobs.progress import Progress, no_progress
+from engine.jobs.patience import Patience
+from engine.jobs.progress import Progress, Progressed, no_progress
+from engine.jobs.stopping import Stopping
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -34,6 +37,7 @@ if TYPE_CHECKING:
     from engine.ledger.interface import Actor, DataKey, Ledger
 
 _ATTEMPTS = 5
+_Answer = TypeVar("_Answer")
 
 
 def _now() -> datetime:
@@ -54,6 +58,8 @@ class JobContext:
         progress: Is told how far the job is.
         clock: The time, UTC.
         monotonic: A clock in seconds that never goes back.
+        stopping: Whether the job is to stop.
+        patience: How long it waits for KMS; by default as a job does.
     """
 
     declaration: Declaration
@@ -65,11 +71,31 @@ class JobContext:
     progress: Progress = no_progress
     clock: Callable[[], datetime] = _now
     monotonic: Callable[[], float] = time.monotonic
+    stopping: Stopping = field(default_factory=Stopping)
+    patience: Patience = field(default_factory=Patience)
 
     @property
     def tenant(self) -> str:
         """The tenant's name."""
         return self.declaration.tenant
+
+    def advance(self, step: Progressed) -> None:
+        """Tell how far the job is; every operation does so again and again, from any thread.
+
+        Raises:
+            StoppedError: The job is to stop.
+        """
+        self.stopping.check()
+        self.progress(step)
+
+    def patiently(self, call: Callable[[], _Answer]) -> _Answer:
+        """Make a call of KMS, waiting out an outage as long as the job has patience.
+
+        Raises:
+            KeyAccessError: As the call does.
+            StoppedError: The job is to stop.
+        """
+        return self.patience.call(call, self.stopping.pause)
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +159,8 @@ def _find_or_make(context: JobContext, workload: str, purpose: str) -> tuple[Dat
             return existing, None
         attempts_left -= 1
         at = context.clock()
-        record, made = make_data_key(context.access, context.ledger.head().state, workload, purpose, at)
+        state = context.ledger.head().state
+        record, made = context.patiently(partial(make_data_key, context.access, state, workload, purpose, at))
         try:
             context.ledger.add_data_key(record, context.actor, at)
         except BaseException as error:
@@ -154,7 +181,8 @@ def _unwrap(context: JobContext, record: DataKey) -> bytearray:
     while True:
         caller = context.access.caller(record.generation)
         try:
-            plaintext = caller.unwrap(record.key_arn, record.ciphertext, record.encryption_context(context.tenant))
+            bound = record.encryption_context(context.tenant)
+            plaintext = context.patiently(partial(caller.unwrap, record.key_arn, record.ciphertext, bound))
         except KeyAccessError:
             current = _fresh(context, record)
             if (current.key_arn, current.ciphertext) == (record.key_arn, record.ciphertext):

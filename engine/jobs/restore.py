@@ -196,11 +196,11 @@ class _Restored:
     def _pieces(self, entry: FileEntry) -> Iterator[memoryview]:
         for piece in self._reader.content(entry):
             yield piece
-            self._context.progress(Progressed(self._label, bytes=len(piece)))
+            self._context.advance(Progressed(self._label, bytes=len(piece)))
 
     def _count(self, entry: FileEntry, written: Written) -> None:
         if written in {Written.WRITTEN, Written.IDENTICAL}:
             self._files += 1
             self._bytes += entry.size
             self._unchanged += written is Written.IDENTICAL
-            self._context.progress(Progressed(self._label, files=1))
+            self._context.advance(Progressed(self._label, files=1))

@@ -1,10 +1,18 @@
-"""Running a job: each workload by itself, on with the next where one fails, an event and a result for each."""
+"""Running a job: each workload by itself, on with the next where one fails, an event and a result for each.
+
+- A bulk job works on several workloads side by side. Their results come in the order of the workloads.
+- A job that is interrupted lets every operation under way stop (`engine.jobs.stopping`), tells them as canceled,
+  and begins no other.
+"""
 
 from __future__ import annotations
 
 import secrets
+from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from engine.catalogue import Trigger
 from engine.errors import InputError, KeyturnError
 from engine.jobs.events import EventState, JobEvent, state_of
 from engine.jobs.report import JobReport, WorkloadResult, naming
@@ -14,6 +22,8 @@ if TYPE_CHECKING:
 
     from engine.catalogue import Workflow, WorkflowKind
     from engine.jobs.operation import JobContext
+
+SIDE_BY_SIDE = 4
 
 
 def check_workflow(context: JobContext, workflow: Workflow, kind: WorkflowKind) -> None:
@@ -40,13 +50,14 @@ def run_job(
     not_covered: tuple[str, ...] = (),
     notes: tuple[str, ...] = (),
 ) -> JobReport:
-    """Run one operation for each workload.
+    """Run one operation for each workload: one after another or, in a bulk job, side by side.
 
     Args:
         context: What the job works with.
         workflow: What it is.
         workloads: The labels, in order.
-        operate: Does one of them; what it raises is that workload's failure and no other's.
+        operate: Does one of them; what it raises is that workload's failure and no other's. In a bulk job it is
+            called by several threads.
         not_covered: Workloads that are another product's, for the report.
         notes: What people should know of the job as a whole, for the report.
 
@@ -57,24 +68,59 @@ def run_job(
     labels = tuple(workloads)
     if not labels:
         raise InputError(f"{workflow.title} has no workload to work on", _hint(not_covered))
-    job_id, started_at = secrets.token_hex(8), context.clock()
+    job = _Job(context, workflow, secrets.token_hex(8), operate)
+    started_at = context.clock()
+    job.began(len(labels))
+    bulk = workflow.trigger is Trigger.BULK
+    results = job.side_by_side(labels) if bulk else [job.run(label) for label in labels]
+    return JobReport(job.job_id, workflow, started_at, context.clock(), tuple(results), not_covered, notes)
 
-    def record(workload: str, state: EventState, result: WorkloadResult | None) -> None:
-        event = JobEvent(context.clock(), context.tenant, job_id, workflow, workload, context.actor, state, result)
-        context.events.record(event)
 
-    results = []
-    for label in labels:
+@dataclass(frozen=True, slots=True)
+class _Job:
+    context: JobContext
+    workflow: Workflow
+    job_id: str
+    operate: Callable[[str], WorkloadResult]
+
+    def began(self, count: int) -> None:
+        """Tell that the job begins."""
+        self._record(None, EventState.RUNNING, None, count)
+
+    def run(self, label: str) -> WorkloadResult:
+        """Do one workload."""
         try:
-            result = operate(label)
+            self.context.stopping.check()
+            result = self.operate(label)
         except KeyturnError as error:
-            result = WorkloadResult.failed(label, naming(error, workflow, label))
-        except (KeyboardInterrupt, SystemExit):
-            record(label, EventState.CANCELED, None)
+            result = WorkloadResult.failed(label, naming(error, self.workflow, label))
+        except BaseException as error:
+            # A mistake of ours fails the workload as it ends the job; anything else is an interruption.
+            self._record(label, EventState.FAILED if isinstance(error, Exception) else EventState.CANCELED, None)
             raise
-        record(label, state_of(workflow, result), result)
-        results.append(result)
-    return JobReport(job_id, workflow, started_at, context.clock(), tuple(results), not_covered, notes)
+        self._record(label, state_of(self.workflow, result), result)
+        return result
+
+    def side_by_side(self, labels: tuple[str, ...]) -> list[WorkloadResult]:
+        """Do several workloads at a time."""
+        with ThreadPoolExecutor(SIDE_BY_SIDE, thread_name_prefix="workload") as pool:
+            futures = [pool.submit(self.run, label) for label in labels]
+            try:
+                done, _ = wait(futures, return_when=FIRST_EXCEPTION)
+                for future in done:
+                    future.result()  # raises what the workload did
+                return [future.result() for future in futures]
+            except BaseException:
+                self.context.stopping.ask()
+                pool.shutdown(cancel_futures=True)
+                raise
+
+    def _record(self, label: str | None, state: EventState, result: WorkloadResult | None, count: int = 0) -> None:
+        context = self.context
+        event = JobEvent(
+            context.clock(), context.tenant, self.job_id, self.workflow, label, context.actor, state, result, count
+        )
+        context.events.record(event)
 
 
 def _hint(not_covered: tuple[str, ...]) -> str | None:

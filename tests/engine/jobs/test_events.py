@@ -42,8 +42,13 @@ def test_each_workload_of_a_job_has_an_event_in_the_vendors_words(world: World) 
     world.write("onedrive/bob/file")
     report = world.back_up("onedrive/anna")
     world.restore()
-    first, second, third, fourth = events(world)
-    assert {event["uniqueID"] for event in (first, second, third, fourth)}.__len__() == 4
+    began, first, second, restoring, third, fourth = events(world)
+    assert len({event["uniqueID"] for event in events(world)}) == 6
+    assert (began["eventType"], restoring["eventType"]) == ("Backup", "Restore")
+    for event in (began, restoring):
+        details = event["keyturn"]
+        assert (details["status"], details["workloads"], details["workload"]) == ("Running", 2, None)
+        assert event["severity"] == "6"
     assert first | {"uniqueID": "", "timeStamp": ""} == {
         "eventCategory": "EVENT",
         "uniqueID": "",
@@ -99,7 +104,7 @@ def test_a_legal_hold_download_is_a_webdav_event_and_a_users_download_a_users(wo
     for variant in (LEGAL_HOLD_DOWNLOAD, "UserPortal download"):
         workflow = find_workflow(Product.MICROSOFT_365, WorkflowKind.DOWNLOAD, variant)
         download(world.context, workflow, RestoreRequest(world.root / variant.split()[0]))
-    held, portal = events(world)[-2:]
+    held, _, portal = events(world)[-3:]
     assert (held["topicName"], held["eventType"]) == ("WebDAV", "Download")
     assert (portal["topicName"], portal["identityType"]) == ("Backup And Restore", "USER")
 
@@ -120,6 +125,15 @@ def test_an_event_log_is_its_owners_alone(world: World) -> None:
     world.write("onedrive/bob/file")
     world.back_up()
     assert stat.S_IMODE(world.events.stat().st_mode) == 0o600
+
+
+def test_what_a_machine_that_went_down_left_of_a_line_spoils_no_other(world: World) -> None:
+    world.write("onedrive/bob/file")
+    world.events.write_bytes(b'{"eventCategory": "EV')
+    world.back_up()
+    torn, *whole = world.events.read_text().splitlines()
+    assert torn == '{"eventCategory": "EV'
+    assert [json.loads(line)["keyturn"]["status"] for line in whole] == ["Running", "Success"]
 
 
 def test_an_event_that_cannot_be_kept_ends_the_job(world: World, tmp_path: Path) -> None:

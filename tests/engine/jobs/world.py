@@ -13,6 +13,7 @@ from engine.envelope.data_keys import PAYLOAD, KeyAccess
 from engine.jobs.backup import backup
 from engine.jobs.events import JsonLinesEvents
 from engine.jobs.operation import JobContext
+from engine.jobs.patience import Patience
 from engine.jobs.restore import RestoreRequest, restore
 from engine.jobs.vault import Vault, open_or_create_vault
 from engine.ledger.sqlite import create_sqlite_ledger
@@ -84,6 +85,7 @@ class World:
             events=JsonLinesEvents(self.events),
             clock=LaterClock(),
             monotonic=self.monotonic,
+            patience=Patience(()),
         )
 
     def enable(self) -> None:
