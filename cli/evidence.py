@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from cli.display import note, print_json, print_table
-from cli.options import declaration_option, json_option
+from cli.options import declaration_option, json_option, signing_key_option
 
 if TYPE_CHECKING:
     from engine.evidence import VerificationKey
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 @click.group("evidence")
 def command() -> None:
-    """Make a signing key, print its public key, check evidence.
+    """Make a signing key, print its public key, sign a certificate, check evidence.
 
     `keyturn status --evidence FILE` exports evidence: signed, it tells a pull request's job where the tenant's
     keys stand, without access to the ledger.
@@ -118,6 +118,44 @@ def check(file: Path, evidence_key: str, sandbox: bool, declaration_path: Path, 
             for entry in evidence.generations
         ),
     )
+
+
+@command.command("certificate")
+@click.argument("number", type=click.IntRange(min=1), metavar="N")
+@click.argument("file", type=click.Path(path_type=Path), metavar="FILE")
+@signing_key_option
+@declaration_option
+@json_option
+def certificate(number: int, file: Path, signing_key: str | None, declaration_path: Path, as_json: bool) -> None:
+    """Sign that no data key is left under the key of generation N, at this point of the journal.
+
+    Refused while it would not be true: a rotation is in flight, a data key stands under the key, or one is not
+    proved to open under its new key. It covers the data keys of this ledger; it cannot see inside Druva.
+    """
+    from cli.signing import open_signer, origin_in_use, write_statement
+    from cli.workspace import load_workspace, now
+    from engine.evidence import sign_statement
+    from engine.ledger.statements import make_certificate
+
+    workspace = load_workspace(declaration_path)
+    signer = open_signer(workspace, signing_key)
+    origin = origin_in_use(workspace.declaration.account.region)
+    made = make_certificate(workspace.ledger(), number, origin, now())
+    write_statement(file, sign_statement(made, signer), "the certificate")
+    if as_json:
+        print_json(
+            {
+                "file": str(file),
+                "generation": number,
+                "key_arn": str(made.key_arn),
+                "moved_to": made.moved_to,
+                "data_keys": made.data_keys,
+                "journal": made.journal.length,
+            }
+        )
+        return
+    click.echo(f"{file}: at journal entry {made.journal.length} no data key is left under {made.key_arn}")
+    click.echo(f"{made.data_keys} data keys of this ledger are each proved to open under the key they are under now")
 
 
 def _show(key: VerificationKey, *, as_json: bool) -> None:

@@ -34,6 +34,7 @@ COMMANDS = (
     ("rotate", "cli.rotate", "Move every data key to a new generation's key, or resume that."),
     ("confirm", "cli.confirm", "Record that the Druva console shows a generation's key ARN."),
     ("retire", "cli.retire", "Let an older key go, once nothing depends on it."),
+    ("release", "cli.release", "Release a retired key, which may then be deleted; record that it is gone."),
     ("revoke", "cli.revoke", "Take away the access to every key, at once."),
     ("reinstate", "cli.reinstate", "Give the access back that revoke took away."),
     ("history", "cli.history", "Show the journal of what happened to the keys."),

@@ -12,9 +12,6 @@ from cli.options import as_name, declaration_option, json_option
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from engine.kms import Kms
-    from engine.lifecycle import LastUse
-
 
 @click.command("retire")
 @click.argument("number", type=click.IntRange(min=1), metavar="N")
@@ -31,8 +28,8 @@ def command(
     generation is integrated and confirmed, the declared retention days have passed since, and AWS KMS knows
     of no use since then.
     """
+    from cli.key_facts import last_use
     from cli.workspace import actor, load_workspace, now
-    from engine.kms import connect
     from engine.lifecycle import Override, Retire
     from engine.transitions import carry_out
 
@@ -43,11 +40,11 @@ def command(
     head = ledger.head()
     generation = head.state.find(number)
     key_arn = str(generation.key_arn) if generation is not None else None
-    last_use, note = _last_use(connect(workspace.declaration.account.region), key_arn)
+    used, note = last_use(key_arn)
     retire = Retire(
         number=number,
         data_keys=ledger.census().under(number, key_arn),
-        last_use=last_use,
+        last_use=used,
         retention_days=workspace.declaration.retention_days,
         override=Override(override_by, override_reason) if override_by and override_reason else None,
     )
@@ -61,22 +58,3 @@ def command(
     click.echo(
         f"next: set `state: retired` for generation {number} in the declaration, and deploy: that disables the key"
     )
-
-
-def _last_use(kms: Kms, key_arn: str | None) -> tuple[LastUse, str | None]:
-    """What KMS knows of a key's last use, and why it knows nothing."""
-    from engine.errors import KeyAccessError
-    from engine.lifecycle import LastUse, LastUseKnowledge
-
-    if key_arn is None:
-        return LastUse(LastUseKnowledge.UNKNOWN), None
-    try:
-        usage = kms.usage(key_arn)
-    except KeyAccessError as error:
-        return LastUse(LastUseKnowledge.UNKNOWN), f"the key's last use is unknown: {error.message}"
-    if usage.last_used_at is not None:
-        return LastUse(LastUseKnowledge.USED, usage.last_used_at), None
-    if usage.created_at >= usage.tracked_since:
-        return LastUse(LastUseKnowledge.NEVER_USED), None
-    note = f"AWS KMS records uses of this key since {usage.tracked_since:%Y-%m-%d} only, and none since then"
-    return LastUse(LastUseKnowledge.UNKNOWN), note

@@ -12,7 +12,7 @@ from engine.access.model import KeyState
 from engine.lifecycle import SERVICE_GENERATION, GenerationState, Mode
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
     from engine.declaration import Declaration
     from engine.kms import KeyDetails
@@ -196,7 +196,21 @@ def _next_steps(declaration: Declaration, state: TenantState) -> list[str]:
     newer = [g.number for g in declaration.generations if g.number > current.number and g.state.value == "active"]
     if rotation is None and newer:
         steps.append(f"`keyturn rotate --to {newer[0]} --key-arn ARN` moves every data key to generation {newer[0]}.")
-    retained = [g.number for g in state.generations if g.state is GenerationState.RETAINED]
-    if rotation is None and retained:
-        steps.append(f"`keyturn retire {retained[0]}` lets generation {retained[0]} go, once its retention has passed.")
+    steps.extend(_endings(state))
     return steps
+
+
+def _endings(state: TenantState) -> Iterator[str]:
+    """How older generations come to their end."""
+    retained = [g.number for g in state.generations if g.state is GenerationState.RETAINED]
+    if state.rotation is None and retained:
+        yield f"`keyturn retire {retained[0]}` lets generation {retained[0]} go, once its retention has passed."
+    for generation in state.generations:
+        number = generation.number
+        if generation.state is GenerationState.RETIRED:
+            yield (
+                f"Declare generation {number} as `state: retired` and deploy, which disables its key; then"
+                f" `keyturn release {number}` lets it go, once it has soaked."
+            )
+        if generation.state is GenerationState.RELEASED:
+            yield f"Once the key of generation {number} is gone, `keyturn release {number}` records it."

@@ -4,6 +4,7 @@
 - Every other request must be signed with credentials that the sandbox issued. Its account and Region follow
   from the signature.
 - A call that stands to fail on demand meets its fault here, once it is known whose it is and what it asks.
+- CloudTrail's event history tells of failed calls of KMS (`engine.sandbox.trail`).
 - KMS is never moto's: what is signed for KMS or targets it goes to the strict layer, or nowhere.
 """
 
@@ -12,6 +13,7 @@ from __future__ import annotations
 import logging
 import uuid
 from functools import partial
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Protocol
 
 from engine.sandbox.caller_identity import asks_for_caller_identity, tell_caller_identity
@@ -22,6 +24,7 @@ from engine.sandbox.kms.service import TARGET_PREFIX, KmsRequest, KmsService
 from engine.sandbox.operation_names import operation_name
 from engine.sandbox.refusals import Refusal, refuse
 from engine.sandbox.signature import read_signature
+from engine.sandbox.trail import TRAIL
 
 if TYPE_CHECKING:
     from engine.sandbox.control import ControlPlane
@@ -29,6 +32,7 @@ if TYPE_CHECKING:
     from engine.sandbox.faults.plan import FaultPlan
     from engine.sandbox.http_messages import HttpRequest
     from engine.sandbox.signature import Signature
+    from engine.sandbox.trail import Trail
 
 _LOG = logging.getLogger("keyturn.sandbox")
 _KMS = "kms"
@@ -48,6 +52,7 @@ class Application:
     Args:
         credentials: Whom the sandbox knows.
         kms: The strict layer.
+        trail: What CloudTrail tells of it.
         others: Every other service.
         control: The control plane.
         faults: The standing faults.
@@ -58,12 +63,14 @@ class Application:
         *,
         credentials: CredentialStore,
         kms: KmsService,
+        trail: Trail,
         others: OtherServices,
         control: ControlPlane,
         faults: FaultPlan,
     ) -> None:
         self._credentials = credentials
         self._kms = kms
+        self._trail = trail
         self._others = others
         self._control = control
         self._faults = faults
@@ -102,10 +109,17 @@ class Application:
             )
         if signature.service == "sts" and asks_for_caller_identity(request):
             return tell_caller_identity(principal)
+        if signature.service == TRAIL:
+            target = request.headers.get("x-amz-target", "")
+            answer = self._trail.answer(target, request.body, principal.account_id, signature.region)
+            if answer is not None:
+                return answer
         return self._answer_other(request, signature.service, principal.account_id)
 
     def _answer_kms(self, request: KmsRequest) -> HttpResponse:
         status, body = self._kms.handle(request)
+        if status != HTTPStatus.OK:
+            self._trail.record(request, body)
         headers = (("x-amzn-RequestId", str(uuid.uuid4())), ("Content-Type", "application/x-amz-json-1.1"))
         return HttpResponse(status, headers, body)
 

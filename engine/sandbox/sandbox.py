@@ -24,6 +24,7 @@ from engine.sandbox.kms.service import KmsRequest, KmsService
 from engine.sandbox.moto_services import MotoServices
 from engine.sandbox.probe import SERVICE
 from engine.sandbox.settings import Identity
+from engine.sandbox.trail import Trail
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -77,6 +78,7 @@ class Sandbox:
         self._application = Application(
             credentials=self._store,
             kms=kms,
+            trail=Trail(self.clock),
             others=self._moto,
             control=ControlPlane(
                 nonce=self.nonce,

@@ -1,0 +1,80 @@
+"""What KMS tells of a generation's key, with all keys of its multi-Region family, for retiring and releasing it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from engine.access import KeyState
+from engine.arn import parse_key_arn
+from engine.errors import AwsError, KeyAccessError, RefusedError
+from engine.lifecycle import LastUse, LastUseKnowledge
+
+if TYPE_CHECKING:
+    from engine.kms import KeyUsage, Kms
+    from engine.ledger.interface import Actor
+    from engine.lifecycle import Generation
+
+
+def _connected(region: str) -> Kms:
+    from engine.kms import connect
+
+    return connect(region)
+
+
+def family_of(key_arn: str) -> tuple[str, ...]:
+    """The ARNs of a key and of all that share its material.
+
+    Raises:
+        KeyAccessError: KMS does not tell.
+    """
+    arn = parse_key_arn(key_arn)
+    return _connected(arn.region).describe(key_arn).family if arn.multi_region else (key_arn,)
+
+
+def observed_state(generation: Generation, actor: Actor) -> KeyState | None:
+    """What KMS says of a generation's key now; None where it no longer has it (EKM-09).
+
+    A replica that is in another state than Disabled decides: the key is as usable as its most usable member.
+
+    Raises:
+        KeyAccessError: KMS does not tell.
+        RefusedError: The credentials are another account's, for whom a missing key proves nothing.
+    """
+    key_arn = str(generation.key_arn)
+    try:
+        states = [_connected(parse_key_arn(arn).region).describe(arn).state for arn in family_of(key_arn)]
+    except KeyAccessError as error:
+        if error.aws_code != "NotFoundException":
+            raise
+        if f":{generation.key_arn.account_id}:" not in actor.identity:
+            raise RefusedError(
+                "observation",
+                f"{actor.identity} is of another account than the key: that it does not see it proves nothing",
+                ("EKM-09",),
+                "use credentials of the key's own account",
+            ) from error
+        return None
+    return next((state for state in states if state is not KeyState.DISABLED), KeyState.DISABLED)
+
+
+def last_use(key_arn: str | None) -> tuple[LastUse, str | None]:
+    """What KMS knows of the last use of a key and its replicas, and why it knows nothing."""
+    if key_arn is None:
+        return LastUse(LastUseKnowledge.UNKNOWN), None
+    try:
+        usages = [_connected(parse_key_arn(arn).region).usage(arn) for arn in family_of(key_arn)]
+    except (KeyAccessError, AwsError) as error:
+        return LastUse(LastUseKnowledge.UNKNOWN), f"the key's last use is unknown: {error.message}"
+    used = [usage.last_used_at for usage in usages if usage.last_used_at is not None]
+    blind = next((usage for usage in usages if _is_blind(usage)), None)
+    if used:
+        return LastUse(LastUseKnowledge.USED, max(used)), None
+    if blind is None:
+        return LastUse(LastUseKnowledge.NEVER_USED), None
+    note = f"AWS KMS records uses of this key since {blind.tracked_since:%Y-%m-%d} only, and none since then"
+    return LastUse(LastUseKnowledge.UNKNOWN), note
+
+
+def _is_blind(usage: KeyUsage) -> bool:
+    """Whether no record is no proof: the key is older than the records."""
+    return usage.last_used_at is None and usage.created_at < usage.tracked_since
