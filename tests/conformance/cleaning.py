@@ -11,6 +11,7 @@ from __future__ import annotations
 import secrets
 import signal
 import sys
+import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from tests.conformance.world import Target
 
 _SHORTEST_WINDOW = 7  # days
+_PAUSES = (2, 5, 10, 20, 30, 60)  # seconds
 _GONE = frozenset({"PendingDeletion", "PendingReplicaDeletion"})
 
 
@@ -59,14 +61,21 @@ def sweep(target: Target, mark: str | None = None) -> list[str]:
 
     Returns:
         What was taken away: ARNs of keys and names of aliases.
+
+    Raises:
+        RuntimeError: Something would not go; everything else went, and the message names what is left.
     """
     gone: list[str] = []
+    left: list[str] = []
     # Replicas are made abroad; a primary whose replica still stands cannot go at once, but waits for it.
     for place in (Place.ABROAD, Place.HOME):
         for identity in Identity:
             client = target.client(identity, "kms", target.region(place))
             gone += _take_away_aliases(client, mark)
-            gone += _take_away_keys(client, mark)
+            for arn in _keys(client, mark):
+                (gone if _schedule_deletion(client, arn, patient=target.real) else left).append(arn)
+    if left:
+        raise RuntimeError(f"these keys would not be scheduled for deletion: {', '.join(left)}")
     return gone
 
 
@@ -77,15 +86,24 @@ def _take_away_aliases(client: Any, mark: str | None) -> Iterator[str]:
         yield alias["AliasName"]
 
 
-def _take_away_keys(client: Any, mark: str | None) -> Iterator[str]:
+def _keys(client: Any, mark: str | None) -> Iterator[str]:
     for key in list(_all(client, "list_keys", "Keys")):
         arn = key["KeyArn"]
-        if not _is_ours(client, arn, mark):
-            continue
-        if client.describe_key(KeyId=arn)["KeyMetadata"]["KeyState"] in _GONE:
-            continue
-        client.schedule_key_deletion(KeyId=arn, PendingWindowInDays=_SHORTEST_WINDOW)
-        yield arn
+        if _is_ours(client, arn, mark) and client.describe_key(KeyId=arn)["KeyMetadata"]["KeyState"] not in _GONE:
+            yield arn
+
+
+def _schedule_deletion(client: Any, arn: str, *, patient: bool) -> bool:
+    """Schedule a key's deletion; one that AWS is still creating or updating is asked again for a while."""
+    for pause in (0, *(_PAUSES if patient else ())):
+        time.sleep(pause)
+        try:
+            client.schedule_key_deletion(KeyId=arn, PendingWindowInDays=_SHORTEST_WINDOW)
+        except ClientError as error:
+            print(f"{arn}: {error.response['Error']['Code']}", file=sys.stderr)
+        else:
+            return True
+    return False
 
 
 def _is_ours(client: Any, arn: str, mark: str | None) -> bool:

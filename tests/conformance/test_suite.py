@@ -8,16 +8,27 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from engine.sandbox import Identity as SandboxIdentity
+from tests.builders import CUSTOMER
 from tests.conformance.cleaning import clean_run, sweep
 from tests.conformance.grids import cells, expectation
 from tests.conformance.target import HOME_REGION, OTHER_PROFILE, OTHER_REGION, OWNER_PROFILE, aws_target, sandbox_target
 from tests.conformance.things import Alias, Key
 from tests.conformance.words import ABSENT, OK, Answer, Call, Row, Table, gives, holding, refused, without
 from tests.conformance.world import World
+from tests.sandbox_fixtures import Account, start_sandbox
 from tests.sandbox_fixtures import refused as refused_by_aws
 
 if TYPE_CHECKING:
-    from tests.sandbox_fixtures import Account
+    from collections.abc import Iterator
+
+
+@pytest.fixture(scope="module")
+def own() -> Iterator[Account]:
+    """An account of a sandbox that no other test fills with keys."""
+    with start_sandbox() as sandbox:
+        yield Account(sandbox, SandboxIdentity.CUSTOMER, CUSTOMER)
+
 
 REFUSED = Answer("DisabledException", "key is disabled.", {})
 ANSWERED = Answer(None, "", {"KeyId": "k", "Tags": [{"TagKey": "a", "TagValue": "1"}]})
@@ -34,8 +45,8 @@ ANSWERED = Answer(None, "", {"KeyId": "k", "Tags": [{"TagKey": "a", "TagValue": 
         (refused("KMSInvalidState", "Disabled"), REFUSED),
     ],
 )
-def test_what_is_as_expected_passes(customer: Account, expected: Any, answer: Answer) -> None:
-    assert expected.mismatch(answer, World(sandbox_target(customer.sandbox), "0")) is None
+def test_what_is_as_expected_passes(own: Account, expected: Any, answer: Answer) -> None:
+    assert expected.mismatch(answer, World(sandbox_target(own.sandbox), "0")) is None
 
 
 @pytest.mark.parametrize(
@@ -50,12 +61,12 @@ def test_what_is_as_expected_passes(customer: Account, expected: Any, answer: An
         (refused("NotFound"), REFUSED, "refused with DisabledException"),
     ],
 )
-def test_what_is_otherwise_is_told(customer: Account, expected: Any, answer: Answer, told: str) -> None:
-    assert told in str(expected.mismatch(answer, World(sandbox_target(customer.sandbox), "0")))
+def test_what_is_otherwise_is_told(own: Account, expected: Any, answer: Answer, told: str) -> None:
+    assert told in str(expected.mismatch(answer, World(sandbox_target(own.sandbox), "0")))
 
 
-def test_a_row_that_aws_answers_otherwise_fails_with_what_came(customer: Account) -> None:
-    world = World(sandbox_target(customer.sandbox), "0")
+def test_a_row_that_aws_answers_otherwise_fails_with_what_came(own: Account) -> None:
+    world = World(sandbox_target(own.sandbox), "0")
     key = Key("a row that is wrong", state=(("DisableKey", {}),))
     row = Row("wrong", {"KeyId": key.id, "Plaintext": b"x"}, OK)
     assert "DisabledException" in str(world.run(Table("Encrypt", "a page", (row,)), row))
@@ -70,10 +81,10 @@ def test_a_grid_that_is_none_is_refused() -> None:
 
 
 @pytest.mark.parametrize("end", [KeyboardInterrupt, AssertionError, signal.SIGTERM])
-def test_whatever_ends_a_run_its_keys_go_and_no_others(customer: Account, end: Any) -> None:
+def test_whatever_ends_a_run_its_keys_go_and_no_others(own: Account, end: Any) -> None:
     handler = signal.getsignal(signal.SIGTERM)
-    target = sandbox_target(customer.sandbox)
-    kept = customer.kms.create_key(Description="keyturn conformance: by hand, without the tag")["KeyMetadata"]["KeyId"]
+    target = sandbox_target(own.sandbox)
+    kept = own.kms.create_key(Description="keyturn conformance: by hand, without the tag")["KeyMetadata"]["KeyId"]
     other = World(target, "another-run")
     others = str(other.made(Key("of another run"))["id"])
     key = Key("of a run that is cut off")
@@ -90,18 +101,18 @@ def test_whatever_ends_a_run_its_keys_go_and_no_others(customer: Account, end: A
 
     with pytest.raises(expected):
         run()
-    described = customer.kms.describe_key(KeyId=made["id"])["KeyMetadata"]
+    described = own.kms.describe_key(KeyId=made["id"])["KeyMetadata"]
     assert described["KeyState"] == "PendingDeletion"
     assert (described["DeletionDate"] - described["CreationDate"]).days == 7
     with refused_by_aws("NotFoundException"):
-        customer.kms.describe_key(KeyId=made["alias"])
+        own.kms.describe_key(KeyId=made["alias"])
     for untouched in (kept, others):
-        assert customer.kms.describe_key(KeyId=untouched)["KeyMetadata"]["KeyState"] == "Enabled"
+        assert own.kms.describe_key(KeyId=untouched)["KeyMetadata"]["KeyState"] == "Enabled"
     assert signal.getsignal(signal.SIGTERM) is handler
 
 
-def test_a_sweep_without_a_mark_clears_what_killed_runs_left(customer: Account) -> None:
-    target = sandbox_target(customer.sandbox)
+def test_a_sweep_without_a_mark_clears_what_killed_runs_left(own: Account) -> None:
+    target = sandbox_target(own.sandbox)
     killed = World(target, "killed")
     left = str(killed.made(Key("left behind"))["arn"])
     assert left in sweep(target)

@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+import secrets
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
+
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import padding, rsa
+from cryptography.hazmat.primitives.serialization import load_der_public_key
 
 from tests.conformance.words import (
     DATA,
@@ -264,6 +270,81 @@ class Replica(Thing):
         metadata = answer["ReplicaKeyMetadata"]
         world.wait_for_state(metadata["Arn"], Place.ABROAD, "Enabled")
         return {"id": metadata["KeyId"], "arn": metadata["Arn"]}
+
+
+@dataclass(frozen=True)
+class InDays:
+    """A moment so many days from now, to the second; negative days have passed."""
+
+    days: int
+
+    def value(self, _world: World) -> object:
+        """The moment."""
+        return (datetime.now(UTC) + timedelta(days=self.days)).replace(microsecond=0)
+
+
+@dataclass(frozen=True, eq=False)
+class Material(Thing):
+    """Random key material of so many bytes, which the same name stands for in every row."""
+
+    length: int = 32
+
+    def make(self, _world: World) -> Mapping[str, str | bytes]:
+        """Draw it."""
+        return {"secret": secrets.token_bytes(self.length)}
+
+
+@dataclass(frozen=True, eq=False)
+class ImportParameters(Thing):
+    """A wrapping key and its import token; one serves a key for a day."""
+
+    key: Key
+
+    def make(self, world: World) -> Mapping[str, str | bytes]:
+        """Ask for them."""
+        members = {"KeyId": self.key.arn, "WrappingAlgorithm": "RSAES_OAEP_SHA_256", "WrappingKeySpec": "RSA_2048"}
+        answer: Any = world.call(Call("GetParametersForImport", members))
+        return {"token": answer["ImportToken"], "public_key": answer["PublicKey"]}
+
+
+@dataclass(frozen=True, eq=False)
+class Wrapped(Thing):
+    """Material wrapped for the import into a key."""
+
+    parameters: ImportParameters
+    material: Material
+
+    @property
+    def arguments(self) -> Mapping[str, object]:
+        """What ImportKeyMaterial takes of it, for material that does not expire."""
+        return {
+            "KeyId": self.parameters.key.arn,
+            "ImportToken": self.parameters.property("token"),
+            "EncryptedKeyMaterial": self.property("wrapped"),
+            "ExpirationModel": "KEY_MATERIAL_DOES_NOT_EXPIRE",
+        }
+
+    def make(self, world: World) -> Mapping[str, str | bytes]:
+        """Wrap it (AWS KMS Developer Guide, "Encrypt the key material")."""
+        encoded, secret = world.made(self.parameters)["public_key"], world.made(self.material)["secret"]
+        assert isinstance(encoded, bytes)
+        assert isinstance(secret, bytes)
+        public = load_der_public_key(encoded)
+        assert isinstance(public, rsa.RSAPublicKey)
+        return {"wrapped": public.encrypt(secret, padding.OAEP(padding.MGF1(hashes.SHA256()), hashes.SHA256(), None))}
+
+
+@dataclass(frozen=True, eq=False)
+class Reply(Thing):
+    """A call that must succeed, and the text or bytes in its answer under the names that are given."""
+
+    call: Call
+    members: tuple[str, ...]
+
+    def make(self, world: World) -> Mapping[str, str | bytes]:
+        """Send it."""
+        answer: Any = world.call(self.call)
+        return {name: answer[name] for name in self.members}
 
 
 def _delegation(account: Account) -> Mapping[str, object]:

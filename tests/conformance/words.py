@@ -233,6 +233,13 @@ def holding(wanted: object) -> Matcher:
     )
 
 
+def other_than(unwanted: object) -> Matcher:
+    """Any value but this one."""
+    return Matcher(
+        f"other than {unwanted!r}", lambda found, world: found is not None and found != world.resolve(unwanted)
+    )
+
+
 def without(unwanted: object) -> Matcher:
     """A list in which no entry matches."""
     return Matcher(

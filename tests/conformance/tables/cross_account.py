@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tests.conformance.grids import Asked, read_grid
-from tests.conformance.things import HOME, OTHER, OWNER, Ciphertext, Key
+from tests.conformance.things import ABROAD, HOME, OTHER, OWNER, TAGS, Ciphertext, Key
 from tests.conformance.words import DATA, Identity, Json, api, text
 
 if TYPE_CHECKING:
@@ -23,6 +23,7 @@ Decrypt                          ok             AccessDenied   AccessDenied~
 ReEncrypt                        ok             AccessDenied   AccessDenied~
 GenerateDataKey                  ok             AccessDenied   AccessDenied~
 GenerateDataKeyWithoutPlaintext  ok             AccessDenied   AccessDenied~
+GenerateDataKeyPair              ok             AccessDenied   AccessDenied~
 DescribeKey                      ok             AccessDenied   AccessDenied~
 CreateGrant                      ok             AccessDenied   AccessDenied~
 ListGrants                       ok             AccessDenied   AccessDenied~
@@ -40,6 +41,13 @@ UntagResource                    AccessDenied~  AccessDenied~  AccessDenied~
 UpdateKeyDescription             AccessDenied~  AccessDenied~  AccessDenied~
 EnableKeyRotation                AccessDenied~  AccessDenied~  AccessDenied~
 DisableKeyRotation               AccessDenied~  AccessDenied~  AccessDenied~
+RotateKeyOnDemand                AccessDenied~  AccessDenied~  AccessDenied~
+ListKeyRotations                 AccessDenied~  AccessDenied~  AccessDenied~
+GetKeyLastUsage                  AccessDenied~  AccessDenied~  AccessDenied~
+GetParametersForImport           AccessDenied~  AccessDenied~  AccessDenied~
+DeleteImportedKeyMaterial        AccessDenied~  AccessDenied~  AccessDenied~
+ReplicateKey                     AccessDenied~  AccessDenied~  AccessDenied~
+UpdatePrimaryRegion              AccessDenied~  AccessDenied~  AccessDenied~
 """
 _JUDGED = "the page says that it is not done across accounts, not by which error; and nobody can probe for keys"
 
@@ -62,6 +70,10 @@ _FURTHER: Mapping[str, Mapping[str, object]] = {
     "Encrypt": {"Plaintext": DATA},
     "GenerateDataKey": {"KeySpec": "AES_256"},
     "GenerateDataKeyWithoutPlaintext": {"KeySpec": "AES_256"},
+    "GenerateDataKeyPair": {"KeyPairSpec": "ECC_NIST_P256"},
+    "GetParametersForImport": {"WrappingAlgorithm": "RSAES_OAEP_SHA_256", "WrappingKeySpec": "RSA_2048"},
+    "ReplicateKey": {"ReplicaRegion": ABROAD.name, "Tags": TAGS},
+    "UpdatePrimaryRegion": {"PrimaryRegion": ABROAD.name},
     "CreateGrant": {"GranteePrincipal": OTHER.root, "Operations": ["Encrypt"], "Name": "across"},
     "PutKeyPolicy": {"Policy": Json({"Version": "2012-10-17", "Statement": [_ALLOWED]})},
     "TagResource": {"Tags": [{"TagKey": "across", "TagValue": "accounts"}]},

@@ -35,6 +35,10 @@ TagResource                      ok      ok       NotFound/InvalidArn~  NotFound
 UntagResource                    ok      ok       NotFound/InvalidArn~  NotFound/InvalidArn~
 UpdateKeyDescription             ok      ok       NotFound/InvalidArn~  NotFound/InvalidArn~
 CreateGrant                      ok      ok       NotFound/InvalidArn~  NotFound/InvalidArn~
+GenerateDataKeyPair              ok      ok       ok                    ok
+ListKeyRotations                 ok      ok       NotFound/InvalidArn~  NotFound/InvalidArn~
+GetKeyLastUsage                  ok      ok       NotFound/InvalidArn~  NotFound/InvalidArn~
+RotateKeyOnDemand                -       -        NotFound/InvalidArn~  NotFound/InvalidArn~
 DisableKey                       -       -        NotFound/InvalidArn~  NotFound/InvalidArn~
 ScheduleKeyDeletion              -       -        NotFound/InvalidArn~  NotFound/InvalidArn~
 CancelKeyDeletion                -       -        NotFound/InvalidArn~  NotFound/InvalidArn~
@@ -50,6 +54,7 @@ _FURTHER: Mapping[str, Mapping[str, object]] = {
     "Decrypt": {"CiphertextBlob": _BLOB.blob},
     "GenerateDataKey": {"KeySpec": "AES_256"},
     "GenerateDataKeyWithoutPlaintext": {"KeySpec": "AES_256"},
+    "GenerateDataKeyPair": {"KeyPairSpec": "ECC_NIST_P256"},
     "TagResource": {"Tags": [{"TagKey": "named", "TagValue": "yes"}]},
     "UntagResource": {"TagKeys": ["named"]},
     "UpdateKeyDescription": {"Description": "keyturn conformance: named in every way"},

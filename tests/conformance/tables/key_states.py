@@ -21,6 +21,8 @@ Decrypt                          ok               Disabled         KMSInvalidSta
 ReEncrypt                        ok               Disabled         KMSInvalidState/Disabled  -
 GenerateDataKey                  ok               Disabled         KMSInvalidState/Disabled  KMSInvalidState
 GenerateDataKeyWithoutPlaintext  ok               Disabled         KMSInvalidState/Disabled  KMSInvalidState
+GenerateDataKeyPair              ok               Disabled         KMSInvalidState/Disabled  KMSInvalidState
+GenerateDataKeyPairWithoutPlaintext  ok           Disabled         KMSInvalidState/Disabled  KMSInvalidState
 CreateGrant                      ok               Disabled         KMSInvalidState/Disabled  KMSInvalidState
 DescribeKey                      ok               ok               ok                        ok
 GetKeyPolicy                     ok               ok               ok                        ok
@@ -32,6 +34,11 @@ ListResourceTags                 ok               ok               ok           
 GetKeyRotationStatus             ok               ok               ok                        UnsupportedOperation~
 EnableKeyRotation                ok               Disabled         KMSInvalidState           UnsupportedOperation
 DisableKeyRotation               ok               Disabled         KMSInvalidState           UnsupportedOperation
+RotateKeyOnDemand                ok               Disabled         KMSInvalidState KMSInvalidState/UnsupportedOperation~
+ListKeyRotations                 ok               ok               ok                        ok
+GetKeyLastUsage                  ok               ok               ok                        ok
+GetParametersForImport           UnsupportedOperation  UnsupportedOperation  KMSInvalidState/UnsupportedOperation  ok
+DeleteImportedKeyMaterial        UnsupportedOperation  UnsupportedOperation  UnsupportedOperation~  ok
 TagResource                      ok               ok               KMSInvalidState           ok
 UntagResource                    ok               ok               KMSInvalidState           ok
 UpdateKeyDescription             ok               ok               KMSInvalidState           ok
@@ -43,10 +50,7 @@ DisableKey                       ok               ok               KMSInvalidSta
 ScheduleKeyDeletion              ok               ok               KMSInvalidState           ok
 CancelKeyDeletion                KMSInvalidState  KMSInvalidState  ok                        KMSInvalidState
 """
-_JUDGED = (
-    "a footnote of the guide says that the origin is not valid for the operation; the page of the operation says "
-    "only that such keys do not rotate"
-)
+_JUDGED = "where both the state and the origin of a key are against it, the guide does not say which is told"
 
 _STATES: Mapping[str, tuple[tuple[str, Mapping[str, object]], ...]] = {
     "Enabled": (),
@@ -87,6 +91,9 @@ def _arguments(operation: str, key: Named, blob: Named | None, state: str) -> Ma
         "Encrypt": {"Plaintext": DATA},
         "GenerateDataKey": {"KeySpec": "AES_256"},
         "GenerateDataKeyWithoutPlaintext": {"KeySpec": "AES_256"},
+        "GenerateDataKeyPair": {"KeyPairSpec": "ECC_NIST_P256"},
+        "GenerateDataKeyPairWithoutPlaintext": {"KeyPairSpec": "ECC_NIST_P256"},
+        "GetParametersForImport": {"WrappingAlgorithm": "RSAES_OAEP_SHA_256", "WrappingKeySpec": "RSA_2048"},
         "CreateGrant": {"GranteePrincipal": OTHER.root, "Operations": ["Encrypt"]},
         "PutKeyPolicy": {"Policy": _POLICY},
         "TagResource": {"Tags": [{"TagKey": "state", "TagValue": state}]},

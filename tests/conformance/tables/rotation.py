@@ -1,9 +1,25 @@
-"""EnableKeyRotation, DisableKeyRotation, GetKeyRotationStatus."""
+"""EnableKeyRotation, DisableKeyRotation, GetKeyRotationStatus, RotateKeyOnDemand, ListKeyRotations."""
 
 from __future__ import annotations
 
-from tests.conformance.things import Key
-from tests.conformance.words import ABSENT, MODEL, OK, PRESENT, Call, Row, Table, api, gives, refused
+from tests.conformance.things import Ciphertext, Key
+from tests.conformance.words import (
+    ABSENT,
+    DATA,
+    MODEL,
+    OK,
+    PRESENT,
+    Call,
+    Row,
+    Table,
+    api,
+    gives,
+    guide,
+    holding,
+    other_than,
+    refused,
+    size,
+)
 
 _KEY, _PERIOD, _PLAIN = Key("that rotates"), Key("that rotates often"), Key("that does not rotate")
 _RSA = Key("of RSA, which does not rotate", {"KeySpec": "RSA_2048", "KeyUsage": "ENCRYPT_DECRYPT"})
@@ -84,4 +100,63 @@ GET_KEY_ROTATION_STATUS = Table(
     ),
 )
 
-TABLES = (ENABLE_KEY_ROTATION, DISABLE_KEY_ROTATION, GET_KEY_ROTATION_STATUS)
+_ROTATED = Key("rotated on demand")
+_BEFORE = Ciphertext(_ROTATED)
+_OFF_KEY = Key("disabled, to be rotated", state=(("DisableKey", {}),))
+_AWAY_KEY = Key("to be deleted, to be rotated", state=(("ScheduleKeyDeletion", {"PendingWindowInDays": 7}),))
+ROTATE_KEY_ON_DEMAND = Table(
+    "RotateKeyOnDemand",
+    api("RotateKeyOnDemand"),
+    (
+        Row(
+            "what was encrypted before still opens, with its material",
+            {"KeyId": _ROTATED.id},
+            gives({"KeyId": _ROTATED.arn}),
+            given=(Call("Decrypt", {"CiphertextBlob": _BEFORE.blob}),),
+            after=(
+                (
+                    Call("ListKeyRotations", {"KeyId": _ROTATED.id}),
+                    gives({"Rotations": holding({"KeyId": _ROTATED.arn, "RotationType": "ON_DEMAND"})}),
+                ),
+                (
+                    Call("Decrypt", {"CiphertextBlob": _BEFORE.blob}),
+                    gives({"Plaintext": DATA, "KeyId": _ROTATED.arn, "KeyMaterialId": _ROTATED.property("material")}),
+                ),
+                (
+                    Call("GenerateDataKey", {"KeyId": _ROTATED.id, "KeySpec": "AES_256"}),
+                    gives({"KeyId": _ROTATED.arn, "KeyMaterialId": other_than(_ROTATED.property("material"))}),
+                ),
+            ),
+        ),
+        Row("automatic rotation stays off", {"KeyId": _ROTATED.id}, OK, after=((_status(_ROTATED), _OFF),)),
+        Row("a disabled key", {"KeyId": _OFF_KEY.id}, refused("Disabled"), guide("key-state")),
+        Row("a key pending deletion", {"KeyId": _AWAY_KEY.id}, refused("KMSInvalidState"), guide("key-state")),
+        Row("a key of RSA", {"KeyId": _RSA.id}, refused("UnsupportedOperation")),
+        Row("a key for MACs", {"KeyId": _MAC.id}, refused("UnsupportedOperation")),
+        Row("a key that is not there", {"KeyId": _NOWHERE}, refused("NotFound")),
+    ),
+)
+LIST_KEY_ROTATIONS = Table(
+    "ListKeyRotations",
+    api("ListKeyRotations"),
+    (
+        Row("a key that was not rotated", {"KeyId": _PLAIN.id}, gives({"Rotations": size(0)})),
+        Row(
+            "its first material too",
+            {"KeyId": _PLAIN.id, "IncludeKeyMaterial": "ALL_KEY_MATERIAL"},
+            gives(
+                {"Rotations": holding({"KeyMaterialId": _PLAIN.property("material"), "KeyMaterialState": "CURRENT"})}
+            ),
+        ),
+        Row("a key of RSA", {"KeyId": _RSA.id}, refused("UnsupportedOperation")),
+        Row("a key that is not there", {"KeyId": _NOWHERE}, refused("NotFound")),
+    ),
+)
+
+TABLES = (
+    ENABLE_KEY_ROTATION,
+    DISABLE_KEY_ROTATION,
+    GET_KEY_ROTATION_STATUS,
+    ROTATE_KEY_ON_DEMAND,
+    LIST_KEY_ROTATIONS,
+)
