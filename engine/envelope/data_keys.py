@@ -10,7 +10,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import hmac
 import secrets
 from contextlib import contextmanager
@@ -79,7 +78,7 @@ class KeyAccess:
 
 def commitment_to(data_key: bytes | bytearray) -> bytes:
     """The commitment to a data key: an HMAC-SHA-256 under it, 32 bytes, which tells nothing of it."""
-    return hmac.new(data_key, b"keyturn data key commitment 1", hashlib.sha256).digest()
+    return hmac.digest(data_key, b"keyturn data key commitment 1", "sha256")
 
 
 def wipe(secret: bytearray) -> None:

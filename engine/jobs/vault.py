@@ -29,7 +29,7 @@ from engine.printing import printable
 from engine.times import format_time
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
     from contextlib import AbstractContextManager
     from datetime import datetime
     from pathlib import Path
@@ -69,6 +69,11 @@ class Vault:
         """Keep a wrapped data key; beside those of other generations, in the place of one of the same."""
         name = key_record(data_key.data_key_id, data_key.generation)
         self._store.put(name, encode_key_record(KeyRecord(self._tenant, data_key)))
+
+    def put_key_records(self, data_keys: Sequence[DataKey]) -> None:
+        """Keep a copy of each of these wrapped data keys."""
+        for data_key in data_keys:
+            self.put_key_record(data_key)
 
     def ensure_key_record(self, data_key: DataKey) -> None:
         """Keep a wrapped data key unless one under its generation is kept already."""

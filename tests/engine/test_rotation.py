@@ -21,7 +21,7 @@ from tests.in_memory_kms import InMemoryKms
 from tests.tenant_keys import key_access, make_key
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
     from engine.kms import WrappedBytes
@@ -38,8 +38,8 @@ class Records:
 
     kept: list[DataKey] = field(default_factory=list)
 
-    def put_key_record(self, data_key: DataKey) -> None:
-        self.kept.append(data_key)
+    def put_key_records(self, data_keys: Sequence[DataKey]) -> None:
+        self.kept.extend(data_keys)
 
 
 class FailingKms(InMemoryKms):
