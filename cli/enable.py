@@ -17,10 +17,12 @@ from cli.options import (
     json_option,
     key_arn_option,
     local_ledger_option,
+    move_options,
     vendor_profile_option,
 )
 
 if TYPE_CHECKING:
+    from cli.options import MoveOptions
     from engine.ledger.interface import Ledger
 
 AGREEMENT = "Yes, I Agree"
@@ -41,15 +43,17 @@ class _Agreed:
 @click.option("--agreed-by", callback=as_name, metavar="NAME", help="Who agrees.")
 @declaration_option
 @vendor_profile_option
+@move_options
 @local_ledger_option
 @json_option
-def command(
+def command(  # noqa: PLR0913, PLR0917 - one parameter an option
     key_arn: str,
     terms_path: Path | None,
     agree_terms: str | None,
     agreed_by: str | None,
     declaration_path: Path,
     vendor_profile: str | None,
+    move: MoveOptions,
     local_ledger: bool,
     as_json: bool,
 ) -> int:
@@ -62,7 +66,7 @@ def command(
     The terms are those that the Druva console shows; save them as a text file. Agreement is typed on a
     terminal, or given by --agree-terms with the file's SHA-256 and --agreed-by.
     """
-    from cli.key_change import require_valid, rewrap, show_next
+    from cli.key_change import paced, require_valid, rewrap, show_next
     from cli.workspace import (
         actor,
         connect_kms,
@@ -87,6 +91,7 @@ def command(
     state = existing.head().state if existing is not None else initial_state(declaration)
     refuse_if_rules_say_no(state, register)
     connections = connect_kms(workspace, vendor_profile)
+    callers = paced(workspace, connections, move)
     require_valid(workspace, declaration.current, key_arn, state, connections, quiet=as_json)
 
     who = actor(workspace, "enable")
@@ -102,7 +107,7 @@ def command(
     agreed = _agreement(terms, agree_terms, agreed_by)
     carry_out(ledger, Enable(declaration.current, arn, agreed.by, agreed.terms_sha256), who, now())
     note("enabled: Cloud Key Management is disabled, for good")
-    report = rewrap(ledger, workspace, connections.access(), vault, who)
+    report = rewrap(ledger, workspace, callers, vault, who)
     if as_json:
         print_json(
             {
@@ -111,6 +116,7 @@ def command(
                 "key_arn": str(arn),
                 "moved": report.moved,
                 "set_aside": [item.data_key_id for item in report.set_aside],
+                "set_aside_count": report.set_aside_count,
             }
         )
     else:

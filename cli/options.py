@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from functools import wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -61,6 +63,41 @@ def local_ledger_option(function: Decorated) -> Decorated:
     return click.option(
         "--local-ledger", is_flag=True, help="In CI: accept a SQLite ledger, which is lost with the machine."
     )(function)
+
+
+@dataclass(frozen=True, slots=True)
+class MoveOptions:
+    """How data keys are moved.
+
+    Attributes:
+        requests_per_second: The most requests to AWS KMS for each account, by this process.
+        target_profile: The AWS profile that uses the new key, or None where one credential may use both.
+    """
+
+    requests_per_second: float
+    target_profile: str | None
+
+
+def move_options(function: Decorated) -> Decorated:
+    """`--requests-per-second N` and `--target-profile NAME`, as one argument `move` of `MoveOptions`."""
+
+    @wraps(function)
+    def with_options(*, requests_per_second: float, target_profile: str | None, **others: Any) -> Any:
+        return function(move=MoveOptions(requests_per_second, target_profile), **others)
+
+    with_target = click.option(
+        "--target-profile",
+        metavar="NAME",
+        help="AWS profile that uses the new key, where one credential may not use both: decrypted, then encrypted.",
+    )(with_options)
+    return click.option(
+        "--requests-per-second",
+        type=click.FloatRange(min=0, min_open=True, max=100_000),
+        default=500,
+        show_default=True,
+        metavar="N",
+        help="Most requests to AWS KMS for each account, by this command.",
+    )(with_target)
 
 
 def key_arn_option(*, required: bool = True) -> Callable[[Decorated], Decorated]:

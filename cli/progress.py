@@ -72,11 +72,19 @@ def _plain_lines(title: str, *, bytes_counted: bool) -> Callable[[float, float |
             return
         last = now
         of = "" if total is None else f" of {_amount(total, bytes_counted=bytes_counted)}"
-        rate = _amount(done / (now - began), bytes_counted=bytes_counted)
-        click.echo(f"{title}: {_amount(done, bytes_counted=bytes_counted)}{of}, {rate}/s", err=True)
+        each_second = done / (now - began)
+        rate = _amount(each_second, bytes_counted=bytes_counted)
+        left = "" if total is None or not done else f", {_duration((total - done) / each_second)} left"
+        click.echo(f"{title}: {_amount(done, bytes_counted=bytes_counted)}{of}, {rate}/s{left}", err=True)
 
     return advance
 
 
 def _amount(value: float, *, bytes_counted: bool) -> str:
     return f"{value / 1_000_000:.1f} MB" if bytes_counted else f"{value:.0f}"
+
+
+def _duration(seconds: float) -> str:
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}"

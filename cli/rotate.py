@@ -12,12 +12,14 @@ from cli.options import (
     json_option,
     key_arn_option,
     local_ledger_option,
+    move_options,
     vendor_profile_option,
 )
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from cli.options import MoveOptions
     from engine.declaration import Declaration
     from engine.lifecycle import TenantState
 
@@ -27,6 +29,7 @@ if TYPE_CHECKING:
 @key_arn_option(required=False)
 @declaration_option
 @vendor_profile_option
+@move_options
 @local_ledger_option
 @json_option
 def command(
@@ -34,6 +37,7 @@ def command(
     key_arn: str | None,
     declaration_path: Path,
     vendor_profile: str | None,
+    move: MoveOptions,
     local_ledger: bool,
     as_json: bool,
 ) -> int:
@@ -43,7 +47,7 @@ def command(
     rotation is complete when nothing is left under an older key, every data key is proved to open under the
     new one, and `keyturn confirm` has recorded that the Druva console shows its ARN.
     """
-    from cli.key_change import require_valid, rewrap, show_next
+    from cli.key_change import paced, require_valid, rewrap, show_next
     from cli.workspace import (
         actor,
         connect_kms,
@@ -63,6 +67,7 @@ def command(
     ledger = workspace.ledger()
     state = ledger.head().state
     connections = connect_kms(workspace, vendor_profile)
+    callers = paced(workspace, connections, move)
     if _is_in_flight(state, number, str(given) if given is not None else None):
         vault, who = open_vault(workspace, ledger), actor(workspace, f"rotate --to {number}")
         note(f"resuming the move to generation {number}")
@@ -74,7 +79,7 @@ def command(
         vault, who = open_vault(workspace, ledger), actor(workspace, f"rotate --to {number}")
         carry_out(ledger, rotate, who, now())
         note(f"new data keys go to generation {number}; the older keys stay usable")
-    report = rewrap(ledger, workspace, connections.access(), vault, who)
+    report = rewrap(ledger, workspace, callers, vault, who)
     current = ledger.head().state.current
     if as_json:
         print_json(
@@ -83,6 +88,7 @@ def command(
                 "key_arn": str(current.key_arn) if current is not None else None,
                 "moved": report.moved,
                 "set_aside": [item.data_key_id for item in report.set_aside],
+                "set_aside_count": report.set_aside_count,
                 "complete": report.complete,
             }
         )

@@ -67,6 +67,8 @@ class InMemoryKms:
     def describe(self, key_id: str) -> KeyDetails:
         """Describe a key, in any state."""
         self.calls["DescribeKey"] += 1
+        if key_id not in self._keys:
+            raise self._failure("DescribeKey", key_id, KeyFailure.MISCONFIGURED, "NotFoundException")
         return KeyDetails(
             arn=parse_key_arn(key_id),
             state=self._keys[key_id].state,

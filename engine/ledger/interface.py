@@ -184,11 +184,12 @@ class Ledger(Protocol):
         ...
 
     def data_keys_to_move(
-        self, target_generation: int, target_arn: str, after: str | None, limit: int
+        self, target_generation: int, target_arn: str, after: str | None, limit: int, up_to: str | None = None
     ) -> tuple[DataKey, ...]:
         """A page of the data keys of customer custody that are not under the target's key and proved there.
 
-        In the order of their ids, beginning behind `after`; those set aside are among them.
+        In the order of their ids, beginning behind `after` and ending with `up_to`, where they are given;
+        those set aside are among them.
         """
         ...
 

@@ -156,15 +156,18 @@ class SqliteLedger:
             after = page[-1].workload
 
     def data_keys_to_move(
-        self, target_generation: int, target_arn: str, after: str | None, limit: int
+        self, target_generation: int, target_arn: str, after: str | None, limit: int, up_to: str | None = None
     ) -> tuple[DataKey, ...]:
         """A page of the data keys of customer custody that are not under the target's key and proved there."""
         # `+custody`: by its index, each page would read and sort all that is left instead of walking on by id.
+        bounds, values = "data_key_id > ?", [after or ""]
+        if up_to is not None:
+            bounds, values = f"{bounds} AND data_key_id <= ?", [*values, up_to]
         with self._reading() as connection:
             rows = connection.execute(
-                f"SELECT {_COLUMNS} FROM data_keys WHERE +custody = ? AND data_key_id > ?"  # noqa: S608 - constants
+                f"SELECT {_COLUMNS} FROM data_keys WHERE {bounds} AND +custody = ?"  # noqa: S608 - constants
                 " AND (generation <> ? OR key_arn <> ? OR verified = 0) ORDER BY data_key_id LIMIT ?",
-                (Custody.CUSTOMER.value, after or "", target_generation, target_arn, limit),
+                (*values, Custody.CUSTOMER.value, target_generation, target_arn, limit),
             ).fetchall()
         return tuple(_data_key(row) for row in rows)
 

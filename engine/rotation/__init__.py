@@ -18,9 +18,9 @@ The order that loses nothing (EKM-33, EKM-34, EKM-35):
 5. When the census shows nothing left under an older key, the move's end is recorded.
 6. A worker of a move that was superseded changes nothing more.
 
-Several workers, in as many processes or machines, may work on one move: each begins somewhere else and goes
-elsewhere when it meets another, so that little is done twice. A repeated ReEncrypt is harmless; two workers
-on one data key end with the wrapping of one of them.
+Several workers, in as many processes or machines, may work on one move: each takes slices of it in an order
+of its own, so that little is done twice. A repeated ReEncrypt is harmless; two workers on one data key end
+with the wrapping of one of them.
 """
 
 from engine.rotation.report import Progress, RewrapReport, SetAside

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from engine.rotation.report import Progress, SetAside
 
 DEFAULT_PAGE = 200
-FLUSH_SECONDS = 0.5
+STORE_SECONDS = 0.25
 _ATTEMPTS = 10
 
 
@@ -47,11 +47,11 @@ class Rewrap:
         records: Where wrapped data keys are kept beside the ledger.
         actor: Who does it.
         clock: Tells the time in UTC.
-        page: How many data keys are read, and stored, at a time; less where few are left.
+        page: How many data keys are read, and stored, at a time at most.
         target: Who uses the new key, where those of `access` may not use both: the data keys are then
             decrypted with the one and encrypted with the other.
         monotonic: Tells seconds that only grow.
-        flush_seconds: What is moved and proved is stored after so many seconds, a whole page or not.
+        store_seconds: What is moved and proved is stored after so many seconds, a whole page or not.
     """
 
     ledger: Ledger
@@ -63,7 +63,7 @@ class Rewrap:
     page: int = DEFAULT_PAGE
     target: DataKeyService | None = None
     monotonic: Callable[[], float] = time.monotonic
-    flush_seconds: float = FLUSH_SECONDS
+    store_seconds: float = STORE_SECONDS
 
     def run(
         self,

@@ -1,7 +1,7 @@
 """One worker of a move: what it moves, what it sets aside, what it leaves to others.
 
-Data keys that are moved and proved wait until the page is full or half a second is over, and are then stored
-in one step, in the vault first. A worker that is killed in between has lost the calls for these alone; one
+Data keys that are moved and proved wait until they are a page, or a quarter of a second is over, and are then
+stored in one step, in the vault first. A worker that is killed in between has lost the calls for these alone; one
 that is interrupted stores them on its way out.
 """
 
@@ -14,18 +14,17 @@ from engine.errors import ConflictError, InputError, KeyAccessError, KeyFailure,
 from engine.lifecycle import SERVICE_GENERATION
 from engine.rotation.moving import NOT_FOUND, Mover, is_of_one_data_key
 from engine.rotation.report import Progress, SetAside
-from engine.rotation.ring import go_round
+from engine.rotation.slices import slices
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from engine.ledger.interface import DataKey, Head
     from engine.lifecycle import Rotation, TenantState
     from engine.rotation.rewrap import Rewrap
+    from engine.rotation.slices import Slice
 
 _OF_ONE_KEY = {KeyFailure.REVOKED, KeyFailure.DENIED}
-_SMALLEST_PAGE = 8
-_SHARES = 16  # a page is at most this part of what is left, so that several workers find something each
 _RECOUNT_SECONDS = 20.0
 MOST_NAMED = 1000
 
@@ -56,37 +55,42 @@ class Worker:
         self._mover = Mover(job.tenant, job.access, job.target, rotation.to, target_arn, rotation.epoch)
         self._pending: list[tuple[DataKey, DataKey]] = []
         self._gone: dict[str, str] = {}
-        self._aside_ids: set[str] = set()
-        self._met_another = False
         self._ended = False
-        self._flushed_at = self._counted_at = job.monotonic()
-        self._left = 0
+        self._stored_at = self._counted_at = job.monotonic()
+        self._left = self._total = 0
         self.moved = 0
         self.set_aside: list[SetAside] = []
         self.set_aside_count = 0
         self.unusable: dict[str, KeyturnError] = {}
 
     def move_all(self) -> None:
-        """Go round all data keys and move them."""
+        """Go through all slices, and move what is in them."""
         self._count()
         try:
-            for page in go_round(self._read_page, self._meets_another):
-                for data_key in page:
+            for piece in slices(self._left, self._job.page):
+                for data_key in self._data_keys(piece):
                     self._take(data_key)
-                    if self._job.monotonic() - self._flushed_at >= self._job.flush_seconds:
+                    if self._is_time_to_store():
                         self._store()
-                self._store()
-                if self._ended:
-                    return
+                    if self._ended:
+                        return
+            self._store()
         except BaseException:
             self._store()  # what is proved stays done, however the run ends
             raise
 
-    def _read_page(self, after: str | None) -> tuple[DataKey, ...]:
-        if self._job.monotonic() - self._counted_at >= _RECOUNT_SECONDS:
-            self._count()
-        size = min(self._job.page, max(_SMALLEST_PAGE, self._left // _SHARES))
-        return self._job.ledger.data_keys_to_move(self._rotation.to, self._target_arn, after, size)
+    def _data_keys(self, piece: Slice) -> Iterator[DataKey]:
+        after, size = piece.after, self._job.page
+        while True:
+            page = self._job.ledger.data_keys_to_move(self._rotation.to, self._target_arn, after, size, piece.up_to)
+            yield from page
+            if len(page) < size:
+                return
+            after = page[-1].data_key_id
+
+    def _is_time_to_store(self) -> bool:
+        overdue = self._job.monotonic() - self._stored_at >= self._job.store_seconds
+        return overdue or len(self._pending) >= self._job.page
 
     def _count(self) -> None:
         census = self._job.ledger.census()
@@ -94,16 +98,12 @@ class Worker:
         self._left = census.total - census.settled(self._rotation.to, self._target_arn)
         self._total = self.moved + self._left
 
-    def _meets_another(self) -> bool:
-        met, self._met_another = self._met_another, False
-        return met and len(self._aside_ids) == self.set_aside_count
-
     def _take(self, old: DataKey) -> None:
         """Move one data key, or set it aside, or leave it."""
-        if old.key_arn in self.unusable or old.data_key_id in self._aside_ids:
-            return
         if reason := self._mismatch(old) or self._gone.get(old.key_arn):
             self._pending.append((old, replace(old, set_aside=reason)))
+            return
+        if old.key_arn in self.unusable:
             return
         try:
             self._pending.append((old, self._mover.moved(old)))
@@ -140,7 +140,7 @@ class Worker:
 
     def _store(self) -> None:
         """Store what is pending, and tell of it."""
-        self._flushed_at = self._job.monotonic()
+        self._stored_at = self._job.monotonic()
         if not self._pending:
             return
         pending = tuple(self._pending)
@@ -154,12 +154,12 @@ class Worker:
             self._ended = True
         self._pending.clear()
         for (_, new), done in zip(pending, stored, strict=True):
-            if not done:
-                self._met_another = True
-            elif new.set_aside is None:
+            if done and new.set_aside is None:
                 self.moved += 1
-            else:
-                self._tell_set_aside(new, new.set_aside)
+            elif done:
+                self._tell_set_aside(new, str(new.set_aside))
+        if self._job.monotonic() - self._counted_at >= _RECOUNT_SECONDS:
+            self._count()  # what others have moved meanwhile is not left to this one
         self._total = max(self._total, self.moved + self.set_aside_count)
         self._report_progress(Progress(self.moved, self.set_aside_count, self._total))
 
@@ -168,7 +168,6 @@ class Worker:
         self.set_aside_count += 1
         if len(self.set_aside) < MOST_NAMED:
             self.set_aside.append(aside)
-            self._aside_ids.add(data_key.data_key_id)
         self._report_set_aside(aside)
 
 

@@ -172,6 +172,24 @@ def test_the_census_counts_by_key_what_is_unproved_and_set_aside(ledger: Ledger)
     assert [k.data_key_id for k in to_move] == [f"{n:032x}" for n in (1, 2, 3)]
 
 
+def test_data_keys_to_move_can_be_asked_for_up_to_an_id(ledger: Ledger) -> None:
+    for number in range(6):
+        ledger.add_data_key(data_key(number), ACTOR, NOW)
+    enable(ledger)
+
+    def found(after: int | None, up_to: int | None, limit: int = 10) -> list[int]:
+        bounds = [None if number is None else f"{number:032x}" for number in (after, up_to)]
+        page = ledger.data_keys_to_move(1, str(key_arn(1)), bounds[0], limit, bounds[1])
+        return [int(key.data_key_id, 16) for key in page]
+
+    assert found(None, 2) == [0, 1, 2]
+    assert found(2, 4) == [3, 4]
+    assert found(4, None) == [5]
+    assert found(1, 5, limit=2) == [2, 3]
+    assert found(2, 2) == []
+    assert found(5, 1) == []
+
+
 def test_of_several_rewraps_each_counts_for_itself(ledger: Ledger) -> None:
     for number in range(3):
         ledger.add_data_key(data_key(number), ACTOR, NOW)

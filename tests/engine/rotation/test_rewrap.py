@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -10,106 +10,20 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from engine.access.model import KeyState
-from engine.envelope.data_keys import PAYLOAD, KeyAccess, make_data_key, opened, wipe
+from engine.envelope.data_keys import PAYLOAD, make_data_key, opened
 from engine.errors import ConflictError, KeyAccessError, KeyFailure, RefusedError
-from engine.ledger.sqlite import SqliteLedger, create_sqlite_ledger
+from engine.ledger.sqlite import create_sqlite_ledger
 from engine.lifecycle import Confirm, Enable, FinishRewrap, Register, Rotate
-from engine.rotation import Progress, Rewrap, RewrapReport
+from engine.rotation import Progress, Rewrap
 from engine.transitions import carry_out
-from tests.builders import ACTOR, NOW, VENDOR, cloud_state, declaration, key_arn, store_altered
-from tests.in_memory_kms import InMemoryKms
+from tests.builders import ACTOR, NOW, cloud_state, declaration, key_arn, store_altered
+from tests.engine.rotation.tenant import SERVICE, TENANT, FailingKms, Records, Tenant
 from tests.tenant_keys import key_access, make_key
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
-    from engine.kms import WrappedBytes
-    from engine.ledger.interface import DataKey
     from tests.sandbox_fixtures import Account
-
-SERVICE = key_arn(0, account_id=VENDOR)
-TENANT = "northwind"
-
-
-@dataclass
-class Records:
-    """Keeps what the vault would keep."""
-
-    kept: list[DataKey] = field(default_factory=list)
-
-    def put_key_records(self, data_keys: Sequence[DataKey]) -> None:
-        self.kept.extend(data_keys)
-
-
-class FailingKms(InMemoryKms):
-    """Stops after so many rewraps, as a process does that is killed, or a KMS that goes away."""
-
-    left: int | None = None
-    failure = KeyFailure.UNAVAILABLE
-
-    def rewrap(
-        self, source_arn: str, destination_arn: str, ciphertext: bytes, context: Mapping[str, str]
-    ) -> WrappedBytes:
-        if self.left == 0:
-            raise KeyAccessError(self.failure, "it stops here", key_arn=source_arn)
-        if self.left is not None:
-            self.left -= 1
-        return super().rewrap(source_arn, destination_arn, ciphertext, context)
-
-
-@dataclass
-class Tenant:
-    """A tenant with data keys made in cloud mode."""
-
-    ledger: SqliteLedger
-    kms: FailingKms
-    records: Records = field(default_factory=Records)
-    plaintexts: dict[str, bytes] = field(default_factory=dict)
-
-    @property
-    def access(self) -> KeyAccess:
-        return KeyAccess(self.kms, self.kms, str(SERVICE))
-
-    def add(self, workload: str) -> None:
-        record, plaintext = make_data_key(self.access, self.ledger.head().state, workload, PAYLOAD, NOW)
-        self.ledger.add_data_key(record, ACTOR, NOW)
-        self.plaintexts[workload] = bytes(plaintext)
-        wipe(plaintext)
-
-    def rewrap(self, page: int = 2) -> RewrapReport:
-        job = Rewrap(self.ledger, TENANT, self.access, self.records, ACTOR, lambda: NOW, page)
-        return job.run()
-
-    def enable(self) -> None:
-        carry_out(self.ledger, Register(1, key_arn(1), activated=True), ACTOR, NOW)
-        carry_out(self.ledger, Enable(1, key_arn(1), "Ada", "ab" * 32), ACTOR, NOW)
-
-    def rotate(self, to: int) -> None:
-        self.kms.add_key(key_arn(to))
-        carry_out(self.ledger, Rotate(to, key_arn(to)), ACTOR, NOW)
-
-    def confirm(self, number: int) -> None:
-        carry_out(self.ledger, Confirm(number, key_arn(number), "Ada"), ACTOR, NOW)
-
-    def assert_every_data_key_opens(self) -> None:
-        for workload, plaintext in self.plaintexts.items():
-            record = self.ledger.find_data_key(workload, PAYLOAD)
-            assert record is not None
-            with opened(self.access, TENANT, record) as data_key:
-                assert bytes(data_key) == plaintext
-
-
-@pytest.fixture
-def tenant(tmp_path: Path) -> Iterator[Tenant]:
-    kms = FailingKms()
-    for arn in (SERVICE, key_arn(1)):
-        kms.add_key(arn)
-    tenant = Tenant(create_sqlite_ledger(tmp_path / "ledger.db", cloud_state(), ACTOR, NOW), kms)
-    for number in range(5):
-        tenant.add(f"onedrive/user-{number}")
-    yield tenant
-    tenant.ledger.close()
 
 
 @pytest.mark.requirement("EKM-12")
