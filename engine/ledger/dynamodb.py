@@ -184,7 +184,7 @@ class DynamoDbLedger:
             yield from self._marked_data_keys(page)
 
     def data_keys_to_move(
-        self, target_generation: int, target_arn: str, after: str | None, limit: int
+        self, target_generation: int, target_arn: str, after: str | None, limit: int, up_to: str | None = None
     ) -> tuple[DataKey, ...]:
         """A page of the data keys of customer custody that are not under the target's key and proved there."""
         found: list[DataKey] = []
@@ -196,12 +196,15 @@ class DynamoDbLedger:
         }
         names = {"#custody": "custody", "#generation": "generation", "#arn": "key_arn", "#verified": "verified"}
         condition = "#custody = :custody AND (#generation <> :generation OR #arn <> :arn OR #verified = :verified)"
+        if after is not None and up_to is not None and up_to <= after:
+            return ()
         for shard in SHARDS:
-            if after is not None and shard < after[:1]:
+            if (after is not None and shard < after[:1]) or (up_to is not None and shard > up_to[:1]):
                 continue
             items = self._table.query(
                 data_key_partition(self._tenant, shard),
                 after=after if after is not None and after[:1] == shard else None,
+                up_to=up_to if up_to is not None and up_to[:1] == shard else None,
                 first=limit,
                 condition=condition,
                 values=values,

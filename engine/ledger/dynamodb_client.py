@@ -84,6 +84,7 @@ class DynamoDbTable:
         partition: str,
         *,
         after: str | None = None,
+        up_to: str | None = None,
         first: int | None = None,
         condition: str | None = None,
         values: Mapping[str, Mapping[str, Any]] | None = None,
@@ -94,6 +95,7 @@ class DynamoDbTable:
         Args:
             partition: The partition key.
             after: Only what sorts behind this.
+            up_to: Only what sorts before this, or is it.
             first: How many items the first page reads; the later ones are as large as DynamoDB makes them.
             condition: A filter expression over names and values.
             values: Its values.
@@ -101,10 +103,17 @@ class DynamoDbTable:
         """
         expression, texts = "#partition = :partition", {":partition": {"S": partition}}
         placeholders = {"#partition": PARTITION_KEY}
-        if after is not None:
-            expression += " AND #sort > :after"
-            texts[":after"] = {"S": after}
+        bounds = {":after": after, ":up_to": up_to}
+        texts.update({name: {"S": bound} for name, bound in bounds.items() if bound is not None})
+        if len(texts) > 1:
             placeholders["#sort"] = SORT_KEY
+        match after, up_to:
+            case str(), str():
+                expression += " AND #sort BETWEEN :after AND :up_to"  # its lower bound is in it, and left out below
+            case str(), None:
+                expression += " AND #sort > :after"
+            case None, str():
+                expression += " AND #sort <= :up_to"
         request: dict[str, Any] = {
             "KeyConditionExpression": expression,
             "ExpressionAttributeNames": {**placeholders, **(names or {})},
@@ -112,7 +121,9 @@ class DynamoDbTable:
         }
         if condition is not None:
             request["FilterExpression"] = condition
-        yield from self._pages(request, first)
+        for item in self._pages(request, first):
+            if after is None or item[SORT_KEY] != {"S": after}:
+                yield item
 
     def query_census(self, partition: str, sort_key: str, prefix: str) -> Iterator[Item]:
         """Read the index entries of a partition whose sort key begins with this."""
