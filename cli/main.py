@@ -39,6 +39,7 @@ COMMANDS = (
     ("reinstate", "cli.reinstate", "Give the access back that revoke took away."),
     ("history", "cli.history", "Show the journal of what happened to the keys."),
     ("run", "cli.run", "Run an encrypted workflow: backup, restore, download and so on."),
+    ("jobs", "cli.jobs", "Show what jobs there were, and what became of each."),
     ("review", "cli.review", "Judge a Terraform plan: can it cost the company its backups?"),
     ("sandbox", "cli.sandbox", "Serve a strict local AWS to rehearse on."),
     ("demo", "cli.demo", "Show the main job, end to end, on a sandbox."),
