@@ -38,6 +38,7 @@ COMMANDS = (
     ("revoke", "cli.revoke", "Take away the access to every key, at once."),
     ("reinstate", "cli.reinstate", "Give the access back that revoke took away."),
     ("history", "cli.history", "Show the journal of what happened to the keys."),
+    ("verify", "cli.verify", "Hold the journal and the data keys against themselves and a checkpoint."),
     ("run", "cli.run", "Run an encrypted workflow: backup, restore, download and so on."),
     ("jobs", "cli.jobs", "Show what jobs there were, and what became of each."),
     ("review", "cli.review", "Judge a Terraform plan: can it cost the company its backups?"),

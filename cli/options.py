@@ -107,6 +107,16 @@ def key_arn_option(*, required: bool = True) -> Callable[[Decorated], Decorated]
     )
 
 
+def evidence_key_option(function: Decorated) -> Decorated:
+    """`--evidence-key KEY`: the public key that statements are checked with."""
+    return click.option(
+        "--evidence-key",
+        envvar="KEYTURN_EVIDENCE_KEY",
+        metavar="KEY",
+        help="The public key that it was signed with: a PEM file, or the key itself.",
+    )(function)
+
+
 def signing_key_option(function: Decorated) -> Decorated:
     """`--signing-key KEY`: what statements are signed with."""
     return click.option(

@@ -70,6 +70,9 @@ def load_workspace(path: Path) -> Workspace:
             f"{str(path)!r} is a folder of declarations; this command works on one tenant",
             "name one of its files with --declaration FILE",
         )
+    from engine.kms.requests import OF_THIS_COMMAND
+
+    OF_THIS_COMMAND.clear()
     return Workspace(load_declaration(path), path)
 
 
@@ -85,8 +88,10 @@ def actor(workspace: Workspace, command: str) -> Actor:
         AwsError: AWS does not tell.
     """
     from engine.kms.identity import caller_identity
+    from engine.kms.requests import OF_THIS_COMMAND
 
-    return Actor(caller_identity(workspace.declaration.account.region).arn, f"keyturn {command}", VERSION)
+    identity = caller_identity(workspace.declaration.account.region).arn
+    return Actor(identity, f"keyturn {command}", VERSION, OF_THIS_COMMAND)
 
 
 @dataclass(frozen=True, slots=True)

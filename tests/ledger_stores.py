@@ -9,6 +9,7 @@ import secrets
 import sqlite3
 from contextlib import closing
 from dataclasses import dataclass
+from functools import cache
 from typing import TYPE_CHECKING, Any, Protocol
 
 import boto3
@@ -17,7 +18,7 @@ from botocore.config import Config
 
 from engine.ledger.dynamodb import DynamoDbLedger, create_dynamodb_ledger, open_dynamodb_ledger
 from engine.ledger.dynamodb_client import DynamoDbTable
-from engine.ledger.dynamodb_items import data_key_item, journal_key
+from engine.ledger.dynamodb_items import data_key_item, data_key_key, journal_key
 from engine.ledger.dynamodb_table import TABLE, TableDefinition
 from engine.ledger.sqlite import SqliteLedger, create_sqlite_ledger, open_sqlite_ledger
 from tests.builders import ACTOR, NOW, REGION, cloud_state, store_altered
@@ -50,12 +51,20 @@ class LedgerStore(Protocol):
         """Open it, or None."""
         ...
 
-    def put_entries(self, raws: Sequence[bytes], first: int = 1) -> None:
-        """Write journal entries past all rules, in the place of all that there are from `first` on."""
+    def put_entries(self, raws: Sequence[bytes]) -> None:
+        """Write journal entries past all rules, in the place of all that there are."""
+        ...
+
+    def put_entry(self, number: int, raw: bytes) -> None:
+        """Write one journal entry past all rules."""
         ...
 
     def alter(self, data_key: DataKey) -> None:
         """Write a data key's record past all rules."""
+        ...
+
+    def lose(self, data_key: DataKey) -> None:
+        """Lose a data key's record."""
         ...
 
     def delete(self) -> None:
@@ -79,16 +88,25 @@ class SqliteStore:
     def open(self) -> SqliteLedger | None:
         return open_sqlite_ledger(self.path) if self.path.exists() else None
 
-    def put_entries(self, raws: Sequence[bytes], first: int = 1) -> None:
+    def put_entries(self, raws: Sequence[bytes]) -> None:
         with closing(sqlite3.connect(self.path, isolation_level=None)) as connection:
             connection.execute("BEGIN")
-            connection.execute("DELETE FROM journal WHERE number >= ?", (first,))
-            connection.executemany("INSERT INTO journal VALUES (?, ?)", enumerate(raws, start=first))
+            connection.execute("DELETE FROM journal")
+            connection.executemany("INSERT INTO journal VALUES (?, ?)", enumerate(raws, start=1))
             connection.execute("COMMIT")
+
+    def put_entry(self, number: int, raw: bytes) -> None:
+        with closing(sqlite3.connect(self.path, isolation_level=None)) as connection:
+            connection.execute("PRAGMA synchronous = OFF")
+            connection.execute("UPDATE journal SET entry = ? WHERE number = ?", (raw, number))
 
     def alter(self, data_key: DataKey) -> None:
         with closing(open_sqlite_ledger(self.path)) as ledger:
             store_altered(ledger, data_key)
+
+    def lose(self, data_key: DataKey) -> None:
+        with closing(sqlite3.connect(self.path, isolation_level=None)) as connection:
+            connection.execute("DELETE FROM data_keys WHERE data_key_id = ?", (data_key.data_key_id,))
 
     def delete(self) -> None:
         for suffix in ("", "-wal", "-shm"):
@@ -110,11 +128,7 @@ class DynamoDbStore:
         return f"dynamodb://{self.table}"
 
     def client(self) -> Any:
-        session = boto3.session.Session(
-            self.access_key_id, self.secret_access_key, self.session_token, region_name=REGION
-        )
-        connect: Any = session.client
-        return connect("dynamodb", endpoint_url=self.endpoint_url, config=Config(retries={"total_max_attempts": 1}))
+        return _client(self.endpoint_url, self.access_key_id, self.secret_access_key, self.session_token)
 
     def connect(self) -> DynamoDbTable:
         return DynamoDbTable(self.client(), self.table)
@@ -125,10 +139,13 @@ class DynamoDbStore:
     def open(self) -> DynamoDbLedger | None:
         return open_dynamodb_ledger(self.connect(), TENANT)
 
-    def put_entries(self, raws: Sequence[bytes], first: int = 1) -> None:
-        client, number = self.client(), first
+    def put_entry(self, number: int, raw: bytes) -> None:
+        self.client().put_item(TableName=self.table, Item={**journal_key(TENANT, number), "entry": {"B": raw}})
+
+    def put_entries(self, raws: Sequence[bytes]) -> None:
+        client, number = self.client(), 1
         for raw in raws:
-            client.put_item(TableName=self.table, Item={**journal_key(TENANT, number), "entry": {"B": raw}})
+            self.put_entry(number, raw)
             number += 1
         while client.delete_item(TableName=self.table, Key=journal_key(TENANT, number), ReturnValues="ALL_OLD").get(
             "Attributes"
@@ -138,10 +155,21 @@ class DynamoDbStore:
     def alter(self, data_key: DataKey) -> None:
         self.client().put_item(TableName=self.table, Item=data_key_item(TENANT, data_key))
 
+    def lose(self, data_key: DataKey) -> None:
+        key = data_key_key(TENANT, data_key.data_key_id)
+        self.client().delete_item(TableName=self.table, Key=key)
+
     def delete(self) -> None:
         client = self.client()
         client.delete_table(TableName=self.table)
         make_table(client, self.table)
+
+
+@cache
+def _client(endpoint_url: str, access_key_id: str, secret_access_key: str, session_token: str | None) -> Any:
+    session = boto3.session.Session(access_key_id, secret_access_key, session_token, region_name=REGION)
+    connect: Any = session.client
+    return connect("dynamodb", endpoint_url=endpoint_url, config=Config(retries={"total_max_attempts": 1}))
 
 
 def make_table(client: Any, name: str, definition: TableDefinition = TABLE) -> None:

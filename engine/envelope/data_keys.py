@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 
 from engine.catalogue import Custody
 from engine.errors import InputError, KeyAccessError, KeyFailure
+from engine.ledger import interface
 from engine.ledger.interface import DataKey, encryption_context
 from engine.lifecycle import SERVICE_GENERATION, Mode
 
@@ -29,8 +30,7 @@ if TYPE_CHECKING:
     from engine.lifecycle import TenantState
 
 DATA_KEY_BYTES = 32
-PAYLOAD = "payload"
-LEGAL_HOLD = "legal_hold"
+PAYLOAD, LEGAL_HOLD = interface.PAYLOAD, interface.LEGAL_HOLD
 
 
 @dataclass(frozen=True, slots=True)

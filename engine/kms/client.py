@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from engine.errors import KeyAccessError, KeyFailure
 from engine.kms.administration import KeyAdministration
 from engine.kms.errors import translated
+from engine.kms.requests import OF_THIS_COMMAND
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -112,7 +113,7 @@ def connect(
     identity: str = "the customer",
     account_id: str | None = None,
 ) -> Kms:
-    """Connect with boto3's usual chain of credentials.
+    """Connect with boto3's usual chain of credentials; the ids of its requests are kept for the journal.
 
     Args:
         region: The Region of the keys.
@@ -134,10 +135,12 @@ def connect(
     )
     try:
         session = aws_session(region, profile)
-        return Kms(session.client("kms", endpoint_url=endpoint_url, config=config), identity, account_id)
+        client = session.client("kms", endpoint_url=endpoint_url, config=config)
     except (BotoCoreError, ValueError) as error:
         raise KeyAccessError(
             KeyFailure.DENIED,
             f"AWS KMS cannot be used as {identity}: {error}",
             hint="check the AWS profile and settings",
         ) from error
+    OF_THIS_COMMAND.watch(client)
+    return Kms(client, identity, account_id)

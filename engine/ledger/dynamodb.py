@@ -69,7 +69,7 @@ if TYPE_CHECKING:
     from engine.lifecycle import TenantState, Transition
 
 _ATTEMPTS = 50  # appends that others came before; each means that somebody else got on
-_PAGE = 100
+_PAGE = 50
 _READERS = 8
 _NEW = {
     "ConditionExpression": "attribute_not_exists(#partition)",

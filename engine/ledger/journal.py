@@ -17,10 +17,11 @@ from typing import TYPE_CHECKING, Any
 import rfc8785
 
 from engine.errors import DamagedError
+from engine.kms.requests import KmsRequests
 from engine.times import format_time, parse_time
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
     from datetime import datetime
 
     from engine.ledger.interface import Actor
@@ -42,6 +43,7 @@ class JournalEntry:
         identity: Who did it.
         command: With which command.
         version: Of which version of Keyturn.
+        kms_requests: The requests to AWS KMS that it rests on; entries of earlier versions name none.
         state_sha256: The hash of the head's state after it, as hexadecimal digits.
         previous: The hash of the entry before, `GENESIS` for the first.
         raw: The canonical bytes.
@@ -54,6 +56,7 @@ class JournalEntry:
     identity: str
     command: str
     version: str
+    kms_requests: KmsRequests
     state_sha256: str
     previous: str
     raw: bytes
@@ -74,6 +77,7 @@ def make_entry(
     state_sha256: str,
 ) -> JournalEntry:
     """Make the entry that comes behind `previous`."""
+    requests = actor.kms_requests()
     raw = rfc8785.dumps(
         {
             "number": number,
@@ -83,6 +87,7 @@ def make_entry(
             "identity": actor.identity,
             "command": actor.command,
             "version": actor.version,
+            "kms_requests": {"count": requests.count, "ids": list(requests.ids)},
             "state_sha256": state_sha256,
             "previous": previous,
         }
@@ -106,6 +111,7 @@ def read_entry(raw: bytes, number: int) -> JournalEntry:
             identity=document["identity"],
             command=document["command"],
             version=document["version"],
+            kms_requests=_kms_requests(document.get("kms_requests")),
             state_sha256=document["state_sha256"],
             previous=document["previous"],
             raw=raw,
@@ -117,6 +123,28 @@ def read_entry(raw: bytes, number: int) -> JournalEntry:
     if rfc8785.dumps(document) != raw:
         raise DamagedError(f"journal entry {number} is not in canonical form")
     return entry
+
+
+def _kms_requests(document: dict[str, Any] | None) -> KmsRequests:
+    if document is None:
+        return KmsRequests()
+    return KmsRequests(document["count"], tuple(document["ids"]))
+
+
+def walk_chain(entries: Iterable[JournalEntry]) -> Iterator[JournalEntry]:
+    """Pass entries on, from the first one, as long as each follows from the one before.
+
+    Raises:
+        DamagedError: An entry is altered, missing, inserted or out of place; the first such is named.
+    """
+    previous = GENESIS
+    for number, entry in enumerate(entries, start=1):
+        if entry.number != number:
+            raise DamagedError(f"journal entry {number} is missing: entry {entry.number} stands in its place")
+        if entry.previous != previous:
+            raise DamagedError(f"journal entry {number} does not follow from entry {number - 1}")
+        previous = entry.hash
+        yield entry
 
 
 def verify_chain(entries: Iterable[JournalEntry], length: int, last_hash: str) -> int:
@@ -134,12 +162,8 @@ def verify_chain(entries: Iterable[JournalEntry], length: int, last_hash: str) -
         DamagedError: An entry is altered, missing, inserted or out of place; the first such is named.
     """
     previous, number = GENESIS, 0
-    for number, entry in enumerate(entries, start=1):
-        if entry.number != number:
-            raise DamagedError(f"journal entry {number} is missing: entry {entry.number} stands in its place")
-        if entry.previous != previous:
-            raise DamagedError(f"journal entry {number} does not follow from entry {number - 1}")
-        previous = entry.hash
+    for entry in walk_chain(entries):
+        previous, number = entry.hash, entry.number
     if number != length or previous != last_hash:
         raise DamagedError(f"the journal ends at entry {number}, but the head says {length} with another hash")
     return number

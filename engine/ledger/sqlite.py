@@ -146,7 +146,7 @@ class SqliteLedger:
             with self._reading() as connection:
                 rows = connection.execute(
                     f"SELECT {_COLUMNS} FROM data_keys WHERE purpose = ? AND workload > ?"  # noqa: S608 - constants
-                    " ORDER BY workload LIMIT 100",
+                    " ORDER BY workload LIMIT 50",
                     (purpose, after),
                 ).fetchall()
             if not rows:

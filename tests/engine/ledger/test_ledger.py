@@ -222,12 +222,12 @@ def test_the_data_keys_for_a_purpose_come_whole_once_and_in_the_order_of_their_w
     assert list(ledger.data_keys("payload")) == []
     labels = ["teams/z", "exchange_online/anna", "exchange_online/Ärger", "exchange_online/\U0001f389", "files/."]
     numbers = iter(range(1, 1000))
-    for label in (*labels, *(f"onedrive/user {number}" for number in range(110))):
+    for label in (*labels, *(f"onedrive/user {number}" for number in range(55))):
         ledger.add_data_key(replace(data_key(next(numbers)), workload=label), ACTOR, NOW)
     held = replace(data_key(next(numbers), custody=Custody.SERVICE), workload="teams/z")
     ledger.add_data_key(held, ACTOR, NOW)
     listed = [record.workload for record in ledger.data_keys("payload")]
-    assert len(listed) == 115
+    assert len(listed) == 60
     assert listed == sorted(set(listed))
     assert list(ledger.data_keys("legal_hold")) == [held]
     assert list(ledger.data_keys("another")) == []
