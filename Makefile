@@ -54,4 +54,4 @@ lock: .venv/.installed ## Resolve the locked set anew
 	  --no-emit-index-url --no-emit-find-links --no-header pyproject.toml --output-file requirements.lock
 
 clean: ## Remove everything that setup, test and demo made
-	rm -rf .venv node_modules .bench .demo cdktf.out .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf .venv node_modules .bench .cache .demo cdktf.out .mypy_cache .ruff_cache .pytest_cache .hypothesis
