@@ -29,6 +29,7 @@ DEFAULT_DELETION_WINDOW_IN_DAYS = 30
 DEFAULT_LEDGER = "sqlite:///.keyturn/ledger.db"
 DEFAULT_VAULT = ".keyturn/vault"
 DEFAULT_RETENTION_DAYS = 30
+DEFAULT_IDLE_HOURS = 48
 DEFAULT_MAX_OPERATION_SECONDS = 300
 
 
@@ -90,6 +91,19 @@ class CustomerAccount:
 
 
 @dataclass(frozen=True, slots=True)
+class Alerts:
+    """Who is told of what threatens the keys.
+
+    Attributes:
+        emails: The addresses; AWS asks each to confirm once.
+        idle_hours: After how many hours without a successful use of the current key an alarm is raised.
+    """
+
+    emails: tuple[str, ...]
+    idle_hours: int = DEFAULT_IDLE_HOURS
+
+
+@dataclass(frozen=True, slots=True)
 class DeclaredGeneration:
     """One KMS key of the tenant's line, as declared."""
 
@@ -139,6 +153,8 @@ class Declaration:
     vault: str = DEFAULT_VAULT
     retention_days: int = DEFAULT_RETENTION_DAYS
     max_operation_seconds: int = DEFAULT_MAX_OPERATION_SECONDS
+    terraform_state: str | None = None
+    alerts: Alerts | None = None
 
     def generation(self, number: int) -> DeclaredGeneration:
         """The generation of this number.
@@ -219,7 +235,15 @@ def typed_declaration(document: LocatedDocument) -> Declaration:
         vault=value.get("vault", DEFAULT_VAULT),
         retention_days=value.get("retention_days", DEFAULT_RETENTION_DAYS),
         max_operation_seconds=value.get("max_operation_seconds", DEFAULT_MAX_OPERATION_SECONDS),
+        terraform_state=value.get("terraform_state"),
+        alerts=_alerts(value.get("alerts")),
     )
+
+
+def _alerts(value: dict[str, Any] | None) -> Alerts | None:
+    if value is None:
+        return None
+    return Alerts(tuple(value["emails"]), value.get("idle_hours", DEFAULT_IDLE_HOURS))
 
 
 def _generation(entry: dict[str, Any], tenant: str) -> DeclaredGeneration:

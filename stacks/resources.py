@@ -12,8 +12,8 @@ into a description becomes an expression. What is to be resolved by Terraform is
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass, fields, is_dataclass
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 from stacks.cdktf_imports import (
     TerraformProvider,
@@ -143,14 +143,13 @@ class Lifecycle:
     ignore_changes: tuple[str, ...] = ()
 
 
-Arguments = (
-    AwsProviderArguments
-    | KmsKeyArguments
-    | KmsExternalKeyArguments
-    | KmsReplicaKeyArguments
-    | KmsAliasArguments
-    | KmsGrantArguments
-)
+class Arguments(Protocol):
+    """Any frozen dataclass whose fields are the arguments of a resource or provider, or of a block in one.
+
+    A field that holds a tuple of such dataclasses is a repeated block.
+    """
+
+    __dataclass_fields__: ClassVar[dict[str, Any]]
 
 
 class AwsProvider(TerraformProvider):
@@ -312,17 +311,44 @@ class KmsGrant(_Resource):
         super().__init__(scope, name, "aws_kms_grant", arguments, lifecycle, provider)
 
 
-def attributes_of(arguments: Arguments) -> Mapping[str, Any]:
+class Resource(_Resource):
+    """A resource of whatever type, whose references are asked for by name."""
+
+    def __init__(
+        self,
+        scope: Construct,
+        name: str,
+        terraform_type: str,
+        arguments: Arguments,
+        lifecycle: Lifecycle | None = None,
+    ) -> None:
+        super().__init__(scope, name, terraform_type, arguments, lifecycle)
+
+    def reference(self, attribute: str) -> Reference:
+        """An attribute that the provider computes."""
+        return self._reference(attribute)
+
+
+def attributes_of(arguments: Arguments) -> dict[str, Any]:
     """The arguments as the JSON of Terraform has them, without those that are None."""
     values = ((field.name, getattr(arguments, field.name)) for field in fields(arguments))
     return {name: _json_value(value) for name, value in values if value is not None}
 
 
-def hcl_attributes_of(arguments: Arguments) -> Mapping[str, Any]:
+def hcl_attributes_of(arguments: Arguments) -> dict[str, Any]:
     """The same with the types that CDKTF's writer of HCL asks for (`cdktf synth --hcl`)."""
-    return {
-        name: {"value": value, "isBlock": False, **_hcl_type(value)} for name, value in attributes_of(arguments).items()
-    }
+    described: dict[str, Any] = {}
+    for field in fields(arguments):
+        value = getattr(arguments, field.name)
+        if value is None:
+            continue
+        if isinstance(value, tuple) and value and is_dataclass(value[0]):
+            blocks = [hcl_attributes_of(block) for block in value]
+            described[field.name] = {"value": blocks, "isBlock": True, "type": "list", "storageClassType": "list"}
+        else:
+            emitted = _json_value(value)
+            described[field.name] = {"value": emitted, "isBlock": False, **_hcl_type(emitted)}
+    return described
 
 
 def escaped(text: str) -> str:
@@ -330,15 +356,17 @@ def escaped(text: str) -> str:
     return text.replace("${", "$${").replace("%{", "%%{")
 
 
-def _json_value(value: Reference | str | bool | int | tuple[str, ...] | Mapping[str, str]) -> Any:
+def _json_value(value: Any) -> Any:
     if isinstance(value, Reference):
         return value.token
     if isinstance(value, str):
         return escaped(value)
     if isinstance(value, tuple):
-        return [escaped(item) for item in value]
+        return [_json_value(item) for item in value]
     if isinstance(value, Mapping):
-        return {escaped(key): escaped(item) for key, item in value.items()}
+        return {escaped(key): _json_value(item) for key, item in value.items()}
+    if is_dataclass(value) and not isinstance(value, type):
+        return attributes_of(value)
     return value
 
 

@@ -1,12 +1,17 @@
-"""From declarations to Terraform's JSON: one stack a tenant, judged by the guards before it is written."""
+"""From declarations to Terraform's JSON: one stack a tenant, judged by the guards before it is written.
+
+Beside it stand the tenant's detective controls, and the tables and buckets that tenants share.
+"""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 from engine.errors import MachineError
+from stacks.alert_stack import AlertStack
 from stacks.cdktf_imports import App
 from stacks.findings import GuardError
+from stacks.storage_stacks import storage_stacks
 from stacks.tenant_stack import TenantStack
 
 if TYPE_CHECKING:
@@ -25,7 +30,9 @@ class Synthesis:
         alias_may_move: The tenants whose alias may be moved; that of any other stays where it points.
 
     Attributes:
-        stacks: The stacks, in the order of the declarations.
+        stacks: The tenants' stacks, in the order of the declarations.
+        alert_stacks: The detective controls of those that declare them.
+        storage_stacks: The declared tables and buckets.
 
     Raises:
         MachineError: The folder cannot be made, or CDKTF failed.
@@ -44,6 +51,12 @@ class Synthesis:
                 TenantStack(self._app, declaration, alias_may_move=declaration.tenant in alias_may_move)
                 for declaration in declarations
             )
+            self.alert_stacks = tuple(
+                AlertStack(self._app, declaration, declaration.alerts, stack.key_arns, stack.current_key_arn)
+                for declaration, stack in zip(declarations, self.stacks, strict=True)
+                if declaration.alerts is not None
+            )
+            self.storage_stacks = storage_stacks(self._app, declarations)
         except RuntimeError as error:
             raise _failure_of_cdktf(error) from error
 

@@ -10,7 +10,7 @@ read in plans and reviews:
 - the outputs `generation_1_key_arn`, `alias_name` and `alias_arn` (EKM-22)
 
 The provider works in the declared account alone: credentials of another one change nothing (EKM-05).
-The state is kept as CDKTF does by default, in `terraform.TENANT.tfstate` in the working folder.
+The state is kept where the declaration says (`stacks.state_backend`).
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ from stacks.custody import alias_target, custody_of
 from stacks.generation_keys import GenerationKeys, Providers, identifier, make_keys
 from stacks.guard_aspect import Guards
 from stacks.resources import KmsAlias, KmsAliasArguments, Lifecycle, Reference
+from stacks.state_backend import keep_state
 
 if TYPE_CHECKING:
     from engine.arn import KeyArn
@@ -53,9 +54,28 @@ class TenantStack(TerraformStack):
         for generation in declaration.generations:
             if custody_of(declaration, generation).emitted:
                 self.keys[generation.number] = make_keys(self, declaration, generation, self._providers)
+        keep_state(self, declaration)
         self._aliases()
         self._outputs()
         self.guards = Guards(self, declaration)
+
+    @property
+    def key_arns(self) -> tuple[str, ...]:
+        """The ARN of every key that is not deleted, replicas included; of one that the stacks make, its reference."""
+        arns = [self._arn(generation) for generation in self._declaration.generations]
+        replicas = [replica.arn.token for keys in self.keys.values() for replica in keys.replicas.values()]
+        return (*(arn for arn in arns if arn is not None), *replicas)
+
+    @property
+    def current_key_arn(self) -> str | None:
+        """The ARN of the current generation's key, or None where it is not known."""
+        return self._arn(self._declaration.current_generation)
+
+    def _arn(self, generation: DeclaredGeneration) -> str | None:
+        if generation.state is DeclaredState.DELETED:
+            return None
+        keys = self.keys.get(generation.number)
+        return keys.primary.arn.token if keys is not None else _text(generation.key_arn)
 
     def _aliases(self) -> None:
         declaration = self._declaration
@@ -77,9 +97,7 @@ class TenantStack(TerraformStack):
     def _outputs(self) -> None:
         for generation in self._declaration.generations:
             number, keys = generation.number, self.keys.get(generation.number)
-            if generation.state is DeclaredState.DELETED:
-                continue
-            arn = keys.primary.arn.token if keys is not None else _text(generation.key_arn)
+            arn = self._arn(generation)
             what = f"The key ARN of generation {number}"
             if arn is not None:
                 self._output(f"generation_{number}_key_arn", arn, f"{what}, for `keyturn` and the Druva console.")

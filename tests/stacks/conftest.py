@@ -34,6 +34,15 @@ class InitialisedStack:
         answer: dict[str, Any] = json.loads(finished.stdout)
         return answer
 
+    def beside(self, stack: str, folder: Path) -> InitialisedStack:
+        """Another stack of the same synthesis, in a folder that uses the same provider."""
+        content = json.loads((self.folder.parent / stack / "cdk.tf.json").read_text())
+        content["terraform"].pop("backend", None)
+        (folder / "cdk.tf.json").write_text(json.dumps(content))
+        (folder / ".terraform").symlink_to(self.folder / ".terraform")
+        shutil.copy(self.folder / ".terraform.lock.hcl", folder)
+        return InitialisedStack(folder, self.environment, content)
+
 
 @pytest.fixture(scope="session")
 def everything_declared(tmp_path_factory: pytest.TempPathFactory) -> InitialisedStack:
@@ -43,6 +52,9 @@ def everything_declared(tmp_path_factory: pytest.TempPathFactory) -> Initialised
     declaration = declare(
         current=2,
         break_glass=["arn:aws:iam::123456789012:role/BreakGlass"],
+        ledger="dynamodb://keyturn-ledger",
+        vault="s3://northwind-vault/backups",
+        alerts={"emails": ["keys@example.com"]},
         generations=[
             {"number": 1, "state": "released", "description": "with ${marks} and %{more}"},
             {"number": 2, "multi_region": True, "rotation_period_in_days": 365, "alias": "alias/northwind-2"},

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
+import re
+import sys
 from typing import TYPE_CHECKING, Any, get_type_hints
 
 import pytest
 
+from stacks.alert_arguments import ALERT_TYPES
 from stacks.resources import (
     AwsProviderArguments,
     KmsAlias,
@@ -22,22 +25,27 @@ from stacks.resources import (
     KmsReplicaKeyArguments,
     Reference,
 )
+from stacks.storage_arguments import STORAGE_TYPES
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from pathlib import Path
 
     from tests.stacks.conftest import InitialisedStack
 
 pytestmark = pytest.mark.terraform
 
-ARGUMENTS = {
+ARGUMENTS: dict[str, type[Any]] = {
     "aws_kms_key": KmsKeyArguments,
     "aws_kms_external_key": KmsExternalKeyArguments,
     "aws_kms_replica_key": KmsReplicaKeyArguments,
     "aws_kms_replica_external_key": KmsReplicaKeyArguments,
     "aws_kms_alias": KmsAliasArguments,
     "aws_kms_grant": KmsGrantArguments,
+    **STORAGE_TYPES,
+    **ALERT_TYPES,
 }
+TENANT_TYPES = {name for name in ARGUMENTS if name.startswith("aws_kms_")}
 RESOURCES = {
     "aws_kms_key": KmsKey,
     "aws_kms_external_key": KmsExternalKey,
@@ -53,6 +61,9 @@ PROVIDER_META_ARGUMENTS = {"alias"}
 TERRAFORM_TYPES: dict[str, Any] = {
     "str": "string",
     "Reference | str": "string",
+    "Reference": "string",
+    "tuple[Reference, ...]": ["set", "string"],
+    "Mapping[str, Reference | str]": ["map", "string"],
     "bool": "bool",
     "bool | None": "bool",
     "str | None": "string",
@@ -80,11 +91,20 @@ def attributes_of(schema: dict[str, Any], terraform_type: str) -> dict[str, Any]
 def test_every_argument_is_one_of_the_provider_and_of_its_type(
     schema: dict[str, Any], terraform_type: str, arguments: type[Any]
 ) -> None:
-    attributes = attributes_of(schema, terraform_type)
+    block = schema["provider"] if terraform_type == "provider" else schema["resource_schemas"][terraform_type]
+    assert_block_takes(block["block"], arguments, PROVIDER_META_ARGUMENTS if terraform_type == "provider" else set())
+
+
+def assert_block_takes(block: dict[str, Any], arguments: type[Any], left_out: set[str]) -> None:
     for field in dataclasses.fields(arguments):
-        if terraform_type == "provider" and field.name in PROVIDER_META_ARGUMENTS:
+        if field.name in left_out:
             continue
-        attribute = attributes[field.name]
+        nested = re.fullmatch(r"tuple\[(\w+), \.\.\.\]( \| None)?", str(field.type))
+        if nested is not None and nested[1] not in ("str", "Reference"):
+            inner = getattr(sys.modules[arguments.__module__], nested[1])
+            assert_block_takes(block["block_types"][field.name]["block"], inner, set())
+            continue
+        attribute = block["attributes"][field.name]
         assert attribute.get("optional") or attribute.get("required"), f"{field.name} cannot be set"
         assert not attribute.get("deprecated"), f"{field.name} is deprecated"
         assert attribute["type"] == TERRAFORM_TYPES[str(field.type)], field.name
@@ -115,7 +135,7 @@ def test_every_reference_is_to_a_text_that_the_provider_computes(
 
 def test_everything_emitted_is_in_the_schema(schema: dict[str, Any], everything_declared: InitialisedStack) -> None:
     emitted: Mapping[str, Any] = everything_declared.content["resource"]
-    assert set(emitted) == set(ARGUMENTS)
+    assert set(emitted) == TENANT_TYPES
     for terraform_type, resources in emitted.items():
         attributes = attributes_of(schema, terraform_type)
         settable = {name for name, a in attributes.items() if a.get("optional") or a.get("required")}
@@ -127,7 +147,11 @@ def test_everything_emitted_is_in_the_schema(schema: dict[str, Any], everything_
         assert set(provider) - PROVIDER_META_ARGUMENTS <= set(attributes_of(schema, "provider"))
 
 
-def test_terraform_finds_nothing_to_say_about_the_stack(everything_declared: InitialisedStack) -> None:
-    answer = everything_declared.terraform("validate", "-json")
+@pytest.mark.parametrize("stack", [None, "northwind-alerts", "ledger-keyturn-ledger", "vault-northwind-vault"])
+def test_terraform_finds_nothing_to_say_about_a_stack(
+    everything_declared: InitialisedStack, stack: str | None, tmp_path: Path
+) -> None:
+    initialised = everything_declared if stack is None else everything_declared.beside(stack, tmp_path)
+    answer = initialised.terraform("validate", "-json")
     assert answer["diagnostics"] == []
     assert answer["valid"] is True
