@@ -6,7 +6,7 @@ import os
 
 import pytest
 
-pytest_plugins = ["tests.requirements_plugin", "tests.sandbox_fixtures", "tests.ledger_stores"]
+pytest_plugins = ["tests.requirements_plugin", "tests.sandbox_fixtures", "tests.ledger_stores", "tests.telling"]
 
 for _name in [name for name in os.environ if name.startswith(("AWS_", "KEYTURN_"))]:
     if _name not in {"KEYTURN_TERRAFORM_MIRROR", "KEYTURN_PLAN_CORPUS"}:

@@ -129,7 +129,7 @@ class LifecycleMachine(RuleBasedStateMachine):
             assert current.number == max(g.number for g in self.state.generations)
 
 
-LifecycleMachine.TestCase.settings = settings(max_examples=300, stateful_step_count=40, deadline=None)
+LifecycleMachine.TestCase.settings = settings(max_examples=150, stateful_step_count=40, deadline=None)
 
 
 TestLifecycleMachine = pytest.mark.requirement("EKM-11")(LifecycleMachine.TestCase)
