@@ -75,7 +75,10 @@ class Facts:
         self.action = action
         self._caller = caller
         self._request = request
-        self._given = {name.lower(): values for name, values in request.context.items()}
+        # Two keys of an encryption context may differ in their letters alone; policies do not tell them apart.
+        self._given: dict[str, tuple[str, ...]] = {}
+        for name, values in request.context.items():
+            self._given[name.lower()] = (*self._given.get(name.lower(), ()), *values)
 
     def find(self, key: str) -> Found:
         """The value of a condition key; the name in lower case."""

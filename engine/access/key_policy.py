@@ -165,7 +165,10 @@ class KeyPolicy:
 
     def canonical(self) -> frozenset[Hashable]:
         """The meaning of the policy: equal for two that mean the same, whatever their order and spelling."""
-        return frozenset(statement.canonical for statement in self.statements if statement.resources.listed)
+        effective = (
+            statement for statement in self.statements if statement.resources.listed and statement.actions.listed
+        )
+        return frozenset(statement.canonical for statement in effective)
 
     def to_json(self) -> str:
         """The policy as a JSON document that reads back to the same statements."""
@@ -216,7 +219,8 @@ def _document(statement: Statement) -> dict[str, object]:
     principals = statement.principals
     document["NotPrincipal" if principals.all_but else "Principal"] = _principals(principals.listed)
     actions = statement.actions
-    document["NotAction" if actions.all_but else "Action"] = _short(actions.listed)
+    if actions.listed:
+        document["NotAction" if actions.all_but else "Action"] = _short(actions.listed)
     resources = statement.resources
     if resources.listed:
         document["NotResource" if resources.all_but else "Resource"] = _short(resources.listed)

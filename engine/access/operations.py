@@ -98,7 +98,8 @@ KEYLESS_ACTIONS = frozenset(
 
 _BY_LOWER_CASE = {name.lower(): name for name in KEY_ACTIONS | KEYLESS_ACTIONS}
 
-_ENCRYPTION_CONTEXT_ACTIONS = WITH_ENCRYPTION_CONTEXT | {"CreateGrant"}
+# RetireGrant brings the constraint of the grant that it retires.
+_ENCRYPTION_CONTEXT_ACTIONS = WITH_ENCRYPTION_CONTEXT | {"CreateGrant", "RetireGrant"}
 _RE_ENCRYPT = frozenset({"ReEncryptFrom", "ReEncryptTo"})
 _SIGNING = frozenset({"Sign", "Verify"})
 _IMPORT = frozenset({"ImportKeyMaterial"})
@@ -112,7 +113,7 @@ _REQUEST_PARAMETER_KEYS = MappingProxyType(
         "kms:encryptionalgorithm": WITH_ENCRYPTION_CONTEXT,
         "kms:encryptioncontextkeys": _ENCRYPTION_CONTEXT_ACTIONS,
         "kms:expirationmodel": _IMPORT,
-        "kms:grantconstrainttype": _CREATE_GRANT,
+        "kms:grantconstrainttype": frozenset({"CreateGrant", "RetireGrant"}),
         "kms:granteeprincipal": _CREATE_GRANT,
         "kms:grantisforawsresource": frozenset({"CreateGrant", "ListGrants", "RevokeGrant"}),
         "kms:grantoperations": _CREATE_GRANT,

@@ -1,8 +1,9 @@
 """Reading a key policy, strictly: what is not understood is refused, never skipped.
 
 Refused with an `InputError` that names the statement: what is not JSON or has a key twice; an element that
-the policy language does not have; an element that is missing (all but `Sid`, `Condition` and `Resource`),
-empty or of the wrong type; `Principal` beside `NotPrincipal` and so on; a principal of no form that AWS
+the policy language does not have; an element that is missing (all but `Sid`, `Condition`, `Action` and
+`Resource`; without one of the last two a statement has no effect, says PutKeyPolicy's page), empty or of the
+wrong type; `Principal` beside `NotPrincipal` and so on; a principal of no form that AWS
 takes, a star for part of one, principals of two partitions; characters that KMS does not take (it takes
 printable Latin-1, tab and line ends). Source: IAM User Guide, "Grammar of the IAM JSON policy language"; AWS
 KMS Developer Guide, "Creating a key policy".
@@ -152,7 +153,9 @@ class _Reader:
         return principal
 
     def _actions(self) -> Actions:
-        value, all_but = self._one_of("Action", required=True)
+        value, all_but = self._one_of("Action", required=False)
+        if value is None and "Action" not in self._entry and not all_but:
+            return Actions.of((), all_but=False)
         element = "NotAction" if all_but else "Action"
         listed = self._texts(value, f"its {element}")
         for action in listed:

@@ -8,6 +8,7 @@ CloudTrail it has no delay.
 from __future__ import annotations
 
 import json
+import re
 import uuid
 from collections import deque
 from dataclasses import dataclass
@@ -26,6 +27,7 @@ TRAIL = "cloudtrail"
 _OPERATION = "LookupEvents"
 _KEPT = 10_000
 _PAGE = 50  # CloudTrail's own
+_KEY_NAME = re.compile(r"(arn:[a-z0-9-]+:kms:[a-z0-9-]+:[0-9]{12}:key/)?(mrk-)?[0-9a-f-]{32,36}", re.ASCII)
 _KEY_MEMBERS = ("KeyId", "SourceKeyId", "DestinationKeyId")
 
 
@@ -57,7 +59,9 @@ class Trail:
         except ValueError:
             return
         named = [members.get(name) for name in _KEY_MEMBERS] if isinstance(members, dict) else []
-        arns = tuple(_arn(name, request) for name in named if isinstance(name, str))
+        # By alias or by the ciphertext alone a call is about a key too; one that is gone is known by its name alone.
+        by_name = [_arn(name, request) for name in map(str, named) if _KEY_NAME.fullmatch(name)]
+        arns = tuple(dict.fromkeys([*request.touched, *by_name]))
         accounts = {request.principal.account_id, *(arn.split(":")[4] for arn in arns)}
         self._calls.append(
             FailedCall(

@@ -45,6 +45,7 @@ def target_of(call: Call, identifier: str, *, aliases: bool = False, action: str
     reference = call.reference(identifier, aliases=aliases)
     target = find_target(call.store, reference)
     if target is not None:
+        call.touched.append(target.key.arn)
         return target
     if reference.account_id == call.account_id:
         raise not_found(missing(reference))

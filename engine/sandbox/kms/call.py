@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from engine.sandbox.kms.identifiers import parse_identifier
@@ -32,6 +32,7 @@ class Call:
         source_address: The client's IP address.
         now: The sandbox's time, fixed for the call.
         store: The keys.
+        touched: The ARNs of the keys that the call turned out to be about, for whoever looks after failed calls.
     """
 
     operation: str
@@ -42,6 +43,7 @@ class Call:
     source_address: str
     now: datetime
     store: KeyStore
+    touched: list[str] = field(default_factory=list, compare=False)
 
     @property
     def account_id(self) -> str:

@@ -1,6 +1,7 @@
 """What a call brings to the conditions of a policy: KMS's own condition keys and the global ones.
 
-Everything that AWS would set is here, so a key that is missing is absent, not unknown. Times, addresses and
+Everything that AWS would set is here, so a key that is missing is absent, not unknown. `kms:ResourceAliases`
+is one of these: it is for IAM policies, and no key policy is helped by it. Times, addresses and
 tags come from the sandbox; `aws:SecureTransport` is true, since KMS has no other transport. (AWS KMS
 Developer Guide, "Condition keys for AWS KMS"; IAM User Guide, "AWS global condition context keys")
 """
@@ -54,9 +55,19 @@ def key_context(call: Call, target: Target) -> Context:
             context[f"aws:ResourceTag/{name}"] = (value,)
     if target.alias is not None:
         context["kms:RequestAlias"] = (target.alias.name,)
-    if aliases := tuple(alias.name for alias in call.store.aliases_of(key)):
-        context["kms:ResourceAliases"] = aliases
     return context
+
+
+def bypass_context(call: Call) -> Context:
+    """What `BypassPolicyLockoutSafetyCheck` brings: nothing where the call does not have it, not even its default."""
+    if "BypassPolicyLockoutSafetyCheck" not in call.parameters:
+        return {}
+    return {"kms:BypassPolicyLockoutSafetyCheck": (_boolean(call.parameters.flag("BypassPolicyLockoutSafetyCheck")),)}
+
+
+def direct_grant_context() -> Context:
+    """What a call about grants brings that no AWS service makes on somebody's behalf; here none does."""
+    return {"kms:GrantIsForAWSResource": ("false",)}
 
 
 def encryption_context(context: Mapping[str, str]) -> Context:
@@ -75,10 +86,9 @@ def tag_context(tags: tuple[tuple[str, str], ...]) -> Context:
     return conditions
 
 
-def new_key_context(*, spec: str, usage: str, origin: str, multi_region: bool, bypass: bool) -> Context:
+def new_key_context(*, spec: str, usage: str, origin: str, multi_region: bool) -> Context:
     """What CreateKey brings of the key that it is to make."""
     return {
-        "kms:BypassPolicyLockoutSafetyCheck": (_boolean(bypass),),
         "kms:CustomerMasterKeySpec": (spec,),
         "kms:CustomerMasterKeyUsage": (usage,),
         "kms:KeyOrigin": (origin,),

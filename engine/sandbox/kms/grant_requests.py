@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from engine.access.model import Grant
 from engine.arn import is_principal_arn
-from engine.sandbox.kms.conditions import encryption_context
+from engine.sandbox.kms.conditions import direct_grant_context, encryption_context
 from engine.sandbox.kms.errors import KmsError, unsupported, validation
 
 if TYPE_CHECKING:
@@ -87,12 +87,19 @@ def check_grant(grant: Grant, key: KeyRecord) -> None:
 def grant_context(grant: Grant) -> Context:
     """The condition keys that a grant to be made brings."""
     context: Context = {
-        "kms:GrantIsForAWSResource": ("false",),
+        **direct_grant_context(),
+        **constraint_context(grant),
         "kms:GrantOperations": tuple(sorted(grant.operations)),
         "kms:GranteePrincipal": (grant.grantee_principal,),
     }
     if grant.retiring_principal is not None:
         context["kms:RetiringPrincipal"] = (grant.retiring_principal,)
+    return context
+
+
+def constraint_context(grant: Grant) -> Context:
+    """The condition keys of a grant's constraints, which CreateGrant and RetireGrant bring."""
+    context: Context = {}
     kinds: tuple[str, ...] = ()
     for kind, pairs in (
         ("EncryptionContextEquals", grant.encryption_context_equals),

@@ -9,7 +9,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from engine.access import evaluate, parse_key_policy
+from engine.access.condition_operators import Quantifier
 from engine.access.model import Request, Verdict
+from engine.access.operations import ENCRYPTION_CONTEXT_PREFIX
 from engine.errors import InputError
 from engine.sandbox.kms.errors import KmsError, malformed_policy
 
@@ -19,6 +21,12 @@ if TYPE_CHECKING:
     from engine.sandbox.kms.conditions import Context
 
 POLICY_NAME = "default"  # the only name that a key policy can have
+# AWS KMS Developer Guide, "AWS KMS condition keys", kms:EncryptionContext:context-key.
+_OVERLY_PERMISSIVE = (
+    "OverlyPermissiveCondition:EncryptionContext: Using the ForAllValues set operator with a single-valued condition "
+    "key matches requests without the specified encryption context or with an unspecified encryption context. To fix, "
+    "remove ForAllValues."
+)
 _LARGEST_POLICY = 32 * 1024  # bytes
 
 
@@ -39,6 +47,8 @@ def read_policy(text: str) -> KeyPolicy:
         for test in statement.conditions:
             if test.operator is None:
                 raise malformed_policy(f"Invalid condition operator {test.written!r} in {statement.quoted}")
+            if test.operator.quantifier is Quantifier.ALL and test.key.lower().startswith(ENCRYPTION_CONTEXT_PREFIX):
+                raise malformed_policy(_OVERLY_PERMISSIVE)
     return policy
 
 

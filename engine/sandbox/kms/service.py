@@ -8,7 +8,7 @@ time; the others run side by side on frozen records.
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 
@@ -41,6 +41,7 @@ class KmsRequest:
         principal: Who signed it.
         region: The Region that it was signed for.
         source_address: The client's IP address.
+        touched: Filled while it is answered: the ARNs of the keys that it was about, however they were named.
     """
 
     operation: str
@@ -48,6 +49,7 @@ class KmsRequest:
     principal: Principal
     region: str
     source_address: str
+    touched: list[str] = field(default_factory=list, compare=False)
 
 
 class KmsService:
@@ -91,6 +93,7 @@ class KmsService:
             region=request.region,
             source_address=request.source_address,
             now=self._clock.now(),
+            touched=request.touched,
             store=self._propagation.store_for(
                 self.store, operation.name, changes=operation.changes, tokens=parameters.texts("GrantTokens")
             ),

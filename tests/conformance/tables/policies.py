@@ -111,6 +111,7 @@ def _with(**changed: object) -> Json:
 
 
 _PUT_ACROSS = (Call("Encrypt", {"KeyId": _WRITTEN.arn, "Plaintext": DATA}, Identity.OTHER), OK)
+_NOT_ACROSS = (Call("Encrypt", {"KeyId": _WRITTEN.arn, "Plaintext": DATA}, Identity.OTHER), refused("AccessDenied"))
 PUT_KEY_POLICY = Table(
     "PutKeyPolicy",
     api("PutKeyPolicy"),
@@ -131,7 +132,24 @@ PUT_KEY_POLICY = Table(
         _refused("no principal", _with(Principal=None)),
         _refused("no effect", _with(Effect=None)),
         _refused("an effect that there is not", _with(Effect="Permit")),
-        _refused("no action", _with(Action=None)),
+        Row(
+            "a statement without an action has no effect",
+            {"KeyId": _WRITTEN.id, "Policy": _with(Action=None)},
+            OK,
+            after=(_NOT_ACROSS,),
+        ),
+        Row(
+            "a statement without a resource has no effect",
+            {"KeyId": _WRITTEN.id, "Policy": _with(Resource=None)},
+            OK,
+            after=(_NOT_ACROSS,),
+        ),
+        _refused(
+            "ForAllValues on a pair of the encryption context",
+            _with(Condition={"ForAllValues:StringEquals": {"kms:EncryptionContext:tenant": "northwind"}}),
+            source=guide("conditions-kms"),
+            judgement="the page shows the message, and names no error of the model",
+        ),
         _refused("a principal that is none", _with(Principal={"AWS": "druva"}), source=guide("key-policy-overview")),
         Row(
             "a user that is not there",
@@ -521,7 +539,8 @@ BY_ALIAS = Table(
         Row(
             "kms:ResourceAliases, called by the key ARN",
             {"KeyId": _LABELLED.arn, "Plaintext": DATA},
-            OK,
+            refused("AccessDenied"),
+            judgement="the page says that it is for IAM policies alone, not what it does in a key policy",
             caller=Identity.OTHER,
             given=(Call("DescribeKey", {"KeyId": _ITS_LABEL.name}),),
         ),
@@ -599,6 +618,45 @@ SCHEDULE_KEY_DELETION = Table(
     "by key policy",
 )
 
+_CAREFUL = Key(
+    "whose policy cannot be put without a check",
+    policy=(
+        {
+            "Effect": "Allow",
+            "Principal": {"AWS": OWNER.root},
+            "Action": "kms:PutKeyPolicy",
+            "Resource": "*",
+            "Condition": {"Null": {"kms:BypassPolicyLockoutSafetyCheck": "true"}},
+        },
+        {
+            "Effect": "Deny",
+            "Principal": {"AWS": OWNER.root},
+            "Action": "kms:PutKeyPolicy",
+            "Resource": "*",
+            "Condition": {"Null": {"kms:BypassPolicyLockoutSafetyCheck": "false"}},
+        },
+    ),
+)
+BYPASSED = Table(
+    "PutKeyPolicy",
+    _CONDITIONS,
+    (
+        Row(
+            "the check is bypassed, which is denied",
+            {"KeyId": _CAREFUL.id, "Policy": _document(), "BypassPolicyLockoutSafetyCheck": True},
+            refused("AccessDenied"),
+        ),
+        Row(
+            "the check is said not to be bypassed, which is a parameter too",
+            {"KeyId": _CAREFUL.id, "Policy": _document(), "BypassPolicyLockoutSafetyCheck": False},
+            refused("AccessDenied"),
+            judgement="the page says: when the request does not include the parameter",
+        ),
+        Row("the parameter is not there", {"KeyId": _CAREFUL.id, "Policy": _document()}, OK),
+    ),
+    "by key policy",
+)
+
 _FOR_SERVICES = Key(
     "with grants for AWS services alone",
     policy=(
@@ -649,5 +707,6 @@ TABLES = (
     BY_ALIAS,
     RE_ENCRYPT,
     SCHEDULE_KEY_DELETION,
+    BYPASSED,
     CREATE_GRANT,
 )

@@ -96,6 +96,9 @@ def test_order_and_repetition_of_statements_have_no_meaning() -> None:
 def test_a_statement_without_effect_has_no_meaning() -> None:
     # AWS KMS Developer Guide, "Creating a key policy": without a Resource the statement has no effect.
     assert same(document(delegation(), allow("*", Resource=None)), document(delegation()))
+    # The same page, and PutKeyPolicy's: so has one without an Action.
+    assert same(document(delegation(), allow("*", None)), document(delegation()))
+    assert parse_key_policy(parse_key_policy(document(allow("*", None))).to_json()).statements[0].actions.listed == ()
 
 
 def test_variables_mean_something_in_the_newer_version_alone() -> None:

@@ -212,3 +212,6 @@ def test_a_key_policy_can_deny_retiring_and_not_allow_it() -> None:
         is NO
     )
     assert ask(document(deny("*", "kms:RetireGrant")), caller(USER), "kms:RetireGrant", grants=[mine]).verdict is NO
+    # AWS KMS Developer Guide, "AWS KMS condition keys": RetireGrant brings the constraint of its grant.
+    kept = deny("*", "kms:RetireGrant", Condition={"StringEquals": {"kms:EncryptionContext:tenant": "kept"}})
+    assert ask(document(kept), caller(USER), "kms:RetireGrant", grants=[mine]).verdict is DEPENDS

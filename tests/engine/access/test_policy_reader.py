@@ -114,7 +114,7 @@ def test_a_policy_of_the_wrong_shape_is_refused(policy: dict[str, Any], about: s
         ({"Principal": {"AWS": role(OWNER, "Admin*")}}, "a wildcard cannot stand for part of a principal"),
         ({"Principal": {"Service": "*.amazonaws.com"}}, "without a wildcard"),
         ({"Principal": {"Service": ""}}, "without a wildcard"),
-        ({"Action": None}, "neither Action nor NotAction"),
+        ({"Action": None, "NotAction": []}, "NotAction is an empty list"),
         ({"NotAction": "kms:*"}, "both Action and NotAction"),
         ({"Action": []}, "Action is an empty list"),
         ({"Action": "Decrypt"}, "'Decrypt' is not an action"),

@@ -106,7 +106,7 @@ def test_a_key_pending_deletion_takes_no_new_alias_but_loses_its_old_one(custome
     assert customer.kms.list_aliases(KeyId=key)["Aliases"] == []
 
 
-def test_an_alias_in_the_call_is_a_condition_and_those_of_the_key_are_another(
+def test_an_alias_in_the_call_is_a_condition_and_those_of_the_key_are_none_in_a_key_policy(
     customer: Account, vendor: Account
 ) -> None:
     by_alias = {"StringEquals": {"kms:RequestAlias": "alias/by-alias-only"}}
@@ -120,4 +120,6 @@ def test_an_alias_in_the_call_is_a_condition_and_those_of_the_key_are_another(
     with refused("AccessDeniedException"):
         vendor.kms.encrypt(KeyId=marked, Plaintext=b"data")
     customer.kms.create_alias(AliasName="alias/marked", TargetKeyId=marked)
-    vendor.kms.encrypt(KeyId=marked, Plaintext=b"data")
+    # AWS KMS Developer Guide, "AWS KMS condition keys": kms:ResourceAliases is for IAM policies alone.
+    with refused("AccessDeniedException"):
+        vendor.kms.encrypt(KeyId=marked, Plaintext=b"data")

@@ -132,6 +132,7 @@ def _target_of_ciphertext(call: Call, blob: bytes) -> Target:
     key = call.store.key_of_material(material_id, call.region)
     if key is None:
         raise access_denied(_NO_SUCH_KEY)
+    call.touched.append(key.arn)
     return Target(key)
 
 

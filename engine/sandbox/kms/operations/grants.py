@@ -15,9 +15,16 @@ from typing import TYPE_CHECKING
 from engine.arn import is_principal_arn, principal_account
 from engine.sandbox.kms.authorization import admitted, authorize, authorize_identity, refuse_state, target_of
 from engine.sandbox.kms.call import Operation, epoch_seconds
+from engine.sandbox.kms.conditions import direct_grant_context
 from engine.sandbox.kms.dry_run import end_dry_run
 from engine.sandbox.kms.errors import KmsError, access_denied, not_found, validation
-from engine.sandbox.kms.grant_requests import check_grant, grant_context, invalid_principal, read_grant
+from engine.sandbox.kms.grant_requests import (
+    check_grant,
+    constraint_context,
+    grant_context,
+    invalid_principal,
+    read_grant,
+)
 from engine.sandbox.kms.grant_tokens import check_grant_tokens, make_grant_token, read_grant_token
 from engine.sandbox.kms.identifiers import Target
 from engine.sandbox.kms.model import GrantRecord
@@ -53,7 +60,7 @@ def create_grant(call: Call) -> Reply:
 
 def list_grants(call: Call) -> Reply:
     """ListGrants: of one key, all or those of one grantee or id."""
-    key = admitted(call).key
+    key = admitted(call, direct_grant_context()).key
     grant_id, grantee = call.parameters.optional_text("GrantId"), call.parameters.optional_text("GranteePrincipal")
     records = [
         record
@@ -90,7 +97,7 @@ def list_retirable_grants(call: Call) -> Reply:
 
 def revoke_grant(call: Call) -> Reply:
     """RevokeGrant: also across accounts."""
-    key = admitted(call).key
+    key = admitted(call, direct_grant_context()).key
     record = _grant_of(key, call.parameters.text("GrantId"))
     end_dry_run(call)
     _remove(call, key, record)
@@ -100,7 +107,7 @@ def revoke_grant(call: Call) -> Reply:
 def retire_grant(call: Call) -> Reply:
     """RetireGrant: by token, or by key and grant id."""
     key, record = _to_retire(call)
-    authorize(call, Target(key), grants=(record,))
+    authorize(call, Target(key), context=constraint_context(record.grant), grants=(record,))
     refuse_state(call.operation, key)
     end_dry_run(call)
     _remove(call, key, record)

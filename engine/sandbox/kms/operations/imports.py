@@ -66,10 +66,11 @@ def get_parameters_for_import(call: Call) -> Reply:
 def import_key_material(call: Call) -> Reply:
     """ImportKeyMaterial."""
     valid_to = call.parameters.moment("ValidTo")
-    model = call.parameters.optional_text("ExpirationModel") or EXPIRES
-    context = {"kms:ExpirationModel": (model,)}
+    asked = call.parameters.optional_text("ExpirationModel")
+    model = asked or EXPIRES
+    context = {} if asked is None else {"kms:ExpirationModel": (asked,)}
     if valid_to is not None:
-        context["kms:ValidTo"] = (valid_to.strftime("%Y-%m-%dT%H:%M:%SZ"),)
+        context["kms:ValidTo"] = (str(valid_to.timestamp()),)
     key = admitted(call, context).key
     _refuse_other_origin(call, key)
     _check_expiration(call, model, valid_to)

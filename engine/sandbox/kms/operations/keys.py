@@ -77,7 +77,7 @@ def create_key(call: Call) -> Reply:
         xks_key_id=xks_key_id,
     )
     if not bypass:
-        properties = new_key_context(spec=spec, usage=usage, origin=origin, multi_region=multi_region, bypass=bypass)
+        properties = new_key_context(spec=spec, usage=usage, origin=origin, multi_region=multi_region)
         check_lockout(call, policy, key.arn, caller_context(call) | properties | tag_context(tags))
     call.store.put_key(key)
     return {"KeyMetadata": metadata(call.store, key)}

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from engine.sandbox.kms.authorization import admitted
 from engine.sandbox.kms.call import Operation
-from engine.sandbox.kms.conditions import key_context
+from engine.sandbox.kms.conditions import bypass_context, key_context
 from engine.sandbox.kms.errors import not_found, validation
 from engine.sandbox.kms.key_policies import POLICY_NAME, check_lockout, read_policy
 from engine.sandbox.kms.paging import page
@@ -29,12 +29,11 @@ def put_key_policy(call: Call) -> Reply:
     if call.parameters.optional_text("PolicyName") not in (None, POLICY_NAME):
         raise validation(f"The PolicyName must be {POLICY_NAME!r}.")
     bypass = call.parameters.flag("BypassPolicyLockoutSafetyCheck")
-    context = {"kms:BypassPolicyLockoutSafetyCheck": ("true" if bypass else "false",)}
-    target = admitted(call, context)
+    target = admitted(call, bypass_context(call))
     text = call.parameters.text("Policy")
     policy = read_policy(text)
     if not bypass:
-        check_lockout(call, policy, target.key.arn, {**key_context(call, target), **context})
+        check_lockout(call, policy, target.key.arn, key_context(call, target))
     call.store.put_key(replace(target.key, policy_text=text, policy=policy))
     return {}
 

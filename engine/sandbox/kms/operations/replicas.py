@@ -65,9 +65,10 @@ def replicate_key(call: Call) -> Reply:
         replica = _without_secrets(replica)
     bypass = parameters.flag("BypassPolicyLockoutSafetyCheck")
     if not bypass:
-        properties = new_key_context(
-            spec=key.spec, usage=key.usage, origin=key.origin, multi_region=True, bypass=bypass
-        ) | {"kms:MultiRegionKeyType": ("REPLICA",), "aws:RequestedRegion": (region,)}
+        properties = new_key_context(spec=key.spec, usage=key.usage, origin=key.origin, multi_region=True) | {
+            "kms:MultiRegionKeyType": ("REPLICA",),
+            "aws:RequestedRegion": (region,),
+        }
         check_lockout(call, replica.policy, replica.arn, caller_context(call) | properties | tag_context(tags))
     call.store.put_key(replica)
     shown = replace(replica, state=KeyState.CREATING)
