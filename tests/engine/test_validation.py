@@ -103,6 +103,12 @@ def test_an_asymmetric_key_is_refused(customer: Account) -> None:
     assert "RSA_2048" in failed(validate(customer, arn))["kind"]
 
 
+@pytest.mark.requirement("EKM-14")
+def test_a_key_that_aws_manages_is_refused(customer: Account) -> None:
+    arn = customer.kms.describe_key(KeyId="alias/aws/backup")["KeyMetadata"].get("Arn", "")
+    assert "a key of AWS's own" in failed(validate(customer, arn))["kind"]
+
+
 @pytest.mark.requirement("EKM-29")
 def test_a_key_of_another_generation_or_tenant_is_refused(customer: Account) -> None:
     tags = {"keyturn:tenant": "southwind", "keyturn:generation": "2"}

@@ -30,7 +30,7 @@ def metadata(store: KeyStore, key: KeyRecord) -> Reply:
         "KeyUsage": key.usage,
         "KeyState": key.state.value,
         "Origin": key.origin,
-        "KeyManager": "CUSTOMER",
+        "KeyManager": key.manager,
         "CustomerMasterKeySpec": key.spec,
         "KeySpec": key.spec,
         "MultiRegion": key.multi_region,

@@ -21,6 +21,7 @@ SYMMETRIC = "SYMMETRIC_DEFAULT"
 ENCRYPT_DECRYPT = "ENCRYPT_DECRYPT"
 DEFAULT_ROTATION_PERIOD = 365  # days
 MADE_BY_KMS, IMPORTED = "AWS_KMS", "EXTERNAL"
+MANAGED_BY_CUSTOMER, MANAGED_BY_AWS = "CUSTOMER", "AWS"
 IN_CLOUDHSM, IN_EXTERNAL_KEY_STORE = "AWS_CLOUDHSM", "EXTERNAL_KEY_STORE"
 
 
@@ -115,6 +116,7 @@ class KeyRecord:
         custom_key_store_id: The custom key store that it is in, or None.
         xks_key_id: The external key that stands behind it, or None.
         state_once_connected: Its state when its custom key store is connected again, in Unavailable alone.
+        manager: Whether the customer or AWS administers it.
     """
 
     partition: str
@@ -140,6 +142,7 @@ class KeyRecord:
     custom_key_store_id: str | None = None
     xks_key_id: str | None = None
     state_once_connected: KeyState | None = None
+    manager: str = MANAGED_BY_CUSTOMER
 
     @property
     def arn(self) -> str:

@@ -83,7 +83,7 @@ def test_a_key_is_made_shared_used_revoked_and_deleted(
     identity = json.loads(vendor.run("sts", "get-caller-identity").stdout)
     assert identity["Account"] == sandbox.settings.vendor_account_id
     key = customer.kms("create-key", "--description", "typed", "--multi-region")["KeyMetadata"]["Arn"]
-    customer.kms("create-alias", "--alias-name", "alias/typed", "--target-key-id", key)
+    customer.kms("create-alias", "--alias-name", "alias/command-line", "--target-key-id", key)
     vendor.refused("AccessDeniedException", "encrypt", "--key-id", key, "--plaintext", "ZGF0YQ==")
     grantee = f"arn:aws:iam::{sandbox.settings.vendor_account_id}:root"
     grant = customer.kms(

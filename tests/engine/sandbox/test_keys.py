@@ -195,3 +195,22 @@ def test_only_symmetric_keys_rotate(customer: Account) -> None:
     key = make_key(customer.kms, KeySpec="RSA_2048", KeyUsage="SIGN_VERIFY")
     with refused("UnsupportedOperationException"):
         customer.kms.enable_key_rotation(KeyId=key)
+
+
+def test_a_predefined_alias_names_a_key_that_only_aws_administers(customer: Account, vendor: Account) -> None:
+    kms = customer.kms
+    metadata = kms.describe_key(KeyId="alias/aws/s3")["KeyMetadata"]
+    assert (metadata.get("KeyManager"), metadata.get("KeyState")) == ("AWS", "Enabled")
+    arn = f"arn:aws:kms:us-east-1:{CUSTOMER}:alias/aws/s3"
+    assert kms.describe_key(KeyId=arn)["KeyMetadata"] == metadata
+    assert kms.get_key_rotation_status(KeyId=metadata["KeyId"])["KeyRotationEnabled"] is True
+    with refused("AccessDeniedException"):
+        kms.schedule_key_deletion(KeyId=metadata["KeyId"])
+    with refused("AccessDeniedException"):
+        kms.put_key_policy(KeyId=metadata["KeyId"], Policy=policy(OWNER))
+    with refused("AccessDeniedException"):
+        kms.encrypt(KeyId="alias/aws/s3", Plaintext=b"data")
+    with refused("AccessDeniedException"):
+        vendor.kms.describe_key(KeyId=arn)
+    with refused("NotFoundException"):
+        kms.describe_key(KeyId="alias/aws/nothing")

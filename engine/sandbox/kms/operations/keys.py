@@ -21,6 +21,7 @@ from engine.sandbox.kms.errors import KmsError, invalid_store_state, unsupported
 from engine.sandbox.kms.key_metadata import metadata
 from engine.sandbox.kms.key_pairs import make_private_key
 from engine.sandbox.kms.key_policies import check_lockout, read_policy
+from engine.sandbox.kms.managed_keys import make_managed_key
 from engine.sandbox.kms.model import (
     IMPORTED,
     IN_CLOUDHSM,
@@ -84,8 +85,10 @@ def create_key(call: Call) -> Reply:
 
 
 def describe_key(call: Call) -> Reply:
-    """DescribeKey: in every state, across accounts."""
-    target = target_of(call, call.parameters.text("KeyId"), aliases=True)
+    """DescribeKey: in every state, across accounts; makes the AWS managed key of a predefined alias."""
+    identifier = call.parameters.text("KeyId")
+    make_managed_key(call, identifier)
+    target = target_of(call, identifier, aliases=True)
     authorize(call, target)
     return {"KeyMetadata": metadata(call.store, target.key)}
 
