@@ -79,6 +79,12 @@ def _port_option(function: Callable[..., None]) -> Callable[..., None]:
 @click.option("--vendor-account-id", metavar="ID", help="The vendor's account, 12 digits.")
 @click.option("--region", metavar="REGION", help="The Region of the keys.")
 @click.option(
+    "--state",
+    type=click.Path(path_type=Path, file_okay=False),
+    metavar="DIR",
+    help="Keep keys, objects, tables and identities in this folder over a restart.",
+)
+@click.option(
     "--fault",
     "faults",
     callback=_as_faults,
@@ -94,6 +100,7 @@ def command(
     customer_account_id: str | None,
     vendor_account_id: str | None,
     region: str | None,
+    state: Path | None,
     faults: tuple[str, ...],
 ) -> None:
     """Serve a strict local AWS on 127.0.0.1 until it is interrupted.
@@ -105,7 +112,7 @@ def command(
         return
     from engine.sandbox import Sandbox
 
-    settings = _settings(port, declaration_path, customer_account_id, vendor_account_id, region)
+    settings = _settings(port, declaration_path, customer_account_id, vendor_account_id, region, state)
     try:
         with Sandbox.start(settings) as sandbox:
             sandbox.faults.add(*faults)
@@ -113,7 +120,7 @@ def command(
             note(f"customer {settings.customer_account_id}, vendor {settings.vendor_account_id}, {settings.region}")
             for identity in ("customer", "vendor"):
                 note(f'{identity}: eval "$(keyturn sandbox env --as {identity} --port {sandbox.port})"')
-            note("everything is in memory; Ctrl-C ends it")
+            note(f"{f'its state is kept in {state}' if state else 'everything is in memory'}; Ctrl-C ends it")
             sandbox.serve_forever()
     except (KeyboardInterrupt, TerminatedError):
         note("sandbox stopped")
@@ -177,7 +184,7 @@ def clock(forward: timedelta | None, port: int, as_json: bool) -> None:
 
 
 def _settings(
-    port: int, path: Path | None, customer: str | None, vendor: str | None, region: str | None
+    port: int, path: Path | None, customer: str | None, vendor: str | None, region: str | None, state: Path | None
 ) -> SandboxSettings:
     from engine.declaration import load_declaration
     from engine.sandbox import SandboxSettings
@@ -194,4 +201,5 @@ def _settings(
         customer_account_id=customer or _EXAMPLE_CUSTOMER,
         vendor_account_id=vendor or _EXAMPLE_VENDOR,
         region=region or "us-east-1",
+        state=state,
     )

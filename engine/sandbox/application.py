@@ -41,7 +41,7 @@ _KMS = "kms"
 class OtherServices(Protocol):
     """Answers what is not KMS."""
 
-    def handle(self, request: HttpRequest, account_id: str) -> HttpResponse:
+    def handle(self, request: HttpRequest, signature: Signature, account_id: str) -> HttpResponse:
         """Answer a request, for an account."""
         ...
 
@@ -114,7 +114,7 @@ class Application:
             answer = self._trail.answer(target, request.body, principal.account_id, signature.region)
             if answer is not None:
                 return answer
-        return self._answer_other(request, signature.service, principal.account_id)
+        return self._answer_other(request, signature, principal.account_id)
 
     def _answer_kms(self, request: KmsRequest) -> HttpResponse:
         status, body = self._kms.handle(request)
@@ -123,9 +123,10 @@ class Application:
         headers = (("x-amzn-RequestId", str(uuid.uuid4())), ("Content-Type", "application/x-amz-json-1.1"))
         return HttpResponse(status, headers, body)
 
-    def _answer_other(self, request: HttpRequest, service: str, account_id: str) -> HttpResponse:
+    def _answer_other(self, request: HttpRequest, signature: Signature, account_id: str) -> HttpResponse:
+        service = signature.service
         try:
-            return self._others.handle(request, account_id)
+            return self._others.handle(request, signature, account_id)
         except NotImplementedError:
             _LOG.warning("%s %s: the sandbox does not have this operation", service, request.method)
             return refuse(request, service, Refusal.NOT_IMPLEMENTED)

@@ -82,10 +82,17 @@ class CredentialStore:
         self._directory = directory
         self._lock = Lock()
         self._issued: dict[str, Principal] = {}
+        self.administrators: tuple[Credentials, ...] = ()
 
     def issue_administrator(self, account_id: str) -> Credentials:
         """Make credentials of an administrator of an account of twelve digits."""
-        access_key_id = make_access_key_id(account_id)
+        credentials = Credentials(make_access_key_id(account_id), secrets.token_urlsafe(30))
+        self.restore_administrator(account_id, credentials)
+        return credentials
+
+    def restore_administrator(self, account_id: str, credentials: Credentials) -> None:
+        """Know credentials that were made for an administrator of an account, in this sandbox or before it."""
+        access_key_id = credentials.access_key_id
         principal = Principal(
             account_id=account_id,
             arn=f"arn:{self._partition}:iam::{account_id}:user/{ADMINISTRATOR}",
@@ -96,7 +103,7 @@ class CredentialStore:
         )
         with self._lock:
             self._issued[access_key_id] = principal
-        return Credentials(access_key_id, secrets.token_urlsafe(30))
+            self.administrators = (*self.administrators, credentials)
 
     def principal_of(self, access_key_id: str, session_token: str | None = None) -> Principal | None:
         """The principal behind an access key id, or None where the sandbox did not issue it."""

@@ -5,8 +5,10 @@
   dropped.
 - moto keeps its data per process, not per server: sandboxes of one process share it, and the last one to
   stop clears it.
-- moto's transactions copy a DynamoDB table and put the copy back where one fails, which undoes what others
-  wrote meanwhile. So DynamoDB's requests are answered one after the other.
+- moto checks a condition and writes in two steps, and its transactions copy a DynamoDB table and put the copy
+  back where one fails, which undoes what others wrote meanwhile. So all requests but the reading of objects
+  are answered one after the other; then a condition means what it means on AWS.
+- What a call has changed is written into the state, where there is one, before it is answered.
 - Users and roles that are made within the sandbox sign with keys that moto issued. Their IAM policies are not
   read: on a key such a principal has what key policies and grants give it by name, and nothing besides.
 """
@@ -32,12 +34,15 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from engine.sandbox.http_messages import HttpRequest
+    from engine.sandbox.signature import Signature
+    from engine.sandbox.state.folder import StateFolder
+    from engine.sandbox.state.moto_state import MotoState
 
 _ACCOUNT_HEADER = "x-moto-account-id"
 _ACCOUNT_VARIABLE = "MOTO_ACCOUNT_ID"
 _running = 0
 _running_lock = threading.Lock()
-_dynamodb_lock = threading.Lock()  # moto's data is the process's
+_lock = threading.Lock()  # moto's data is the process's
 
 
 class MotoServices:
@@ -46,12 +51,15 @@ class MotoServices:
     Args:
         port: The sandbox's port, for the URLs that moto writes.
         partition: The AWS partition of the accounts.
+        folder: Where its data is kept, or None where it is in memory alone.
 
     Raises:
-        MachineError: moto is not installed, or the environment forces one account on it.
+        MachineError: moto is not installed, the environment forces one account on it, or its data is to be
+            kept and another sandbox of this process uses it.
+        DamagedError: The data that was kept cannot be read.
     """
 
-    def __init__(self, port: int, partition: str) -> None:
+    def __init__(self, port: int, partition: str, folder: StateFolder | None = None) -> None:
         if _ACCOUNT_VARIABLE in os.environ:
             raise MachineError(
                 f"the environment sets {_ACCOUNT_VARIABLE}, which puts everything into one account",
@@ -61,10 +69,23 @@ class MotoServices:
         self._port = port
         self._partition = partition
         self._closed = False
-        _count(1)
+        _count(1, alone=folder is not None)
+        self._state: MotoState | None = None
+        try:
+            if folder is not None:
+                from engine.sandbox.state.moto_state import MotoState
 
-    def handle(self, request: HttpRequest, account_id: str) -> HttpResponse:
-        """Let moto answer a request, for an account."""
+                self._state = MotoState(folder, partition)
+        except BaseException:
+            self.close()
+            raise
+
+    def handle(self, request: HttpRequest, signature: Signature, account_id: str) -> HttpResponse:
+        """Let moto answer a request, for an account.
+
+        Raises:
+            MachineError: The disk does not take what has changed.
+        """
         started: list[tuple[str, list[tuple[str, str]]]] = []
         written: list[bytes] = []
 
@@ -73,13 +94,16 @@ class MotoServices:
             return written.append
 
         environ = self._environ(request, account_id)
-        with _dynamodb_lock if request.headers.get("x-amz-target", "").startswith("DynamoDB_") else nullcontext():
+        reads_objects = signature.service == "s3" and request.method in {"GET", "HEAD"}
+        with nullcontext() if reads_objects else _lock:
             result: Iterable[bytes] = self._application(environ, start_response)
             try:
                 written.extend(result)
             finally:
                 if callable(close := getattr(result, "close", None)):
                     close()
+            if self._state is not None:
+                self._state.save(request, signature.service, signature.region, account_id)
         status, headers = started[-1]
         code, _, reason = status.partition(" ")
         kept = tuple((name, value) for name, value in headers if name.lower() not in _HOP_BY_HOP)
@@ -176,9 +200,11 @@ def _application() -> Any:
     return DomainDispatcherApplication(create_backend_app)
 
 
-def _count(change: int) -> None:
+def _count(change: int, *, alone: bool = False) -> None:
     global _running  # noqa: PLW0603 - moto's data is the process's, and so is the count of those who use it
     with _running_lock:
+        if alone and _running:
+            raise MachineError("a sandbox that keeps its state needs a process of its own")
         _running += change
         if _running == 0:
             from moto.core.base_backend import BackendDict

@@ -1,9 +1,10 @@
 """A running sandbox: started, used, stopped.
 
 It serves from threads of its own, so a test can use it in process and the command can wait for it. Stopping
-it closes its port, ends its threads, removes its files and forgets its keys. When it starts it makes one key
-in the vendor's account, which stands for the service's own key (generation 0): its policy allows the
-vendor's account and nobody else.
+it closes its port, ends its threads, removes its files and forgets its keys, unless a folder keeps its state:
+then it is the same sandbox when it starts again, with the same credentials, nonce and clock. When it starts
+for the first time it makes one key in the vendor's account, which stands for the service's own key
+(generation 0): its policy allows the vendor's account and nobody else.
 """
 
 from __future__ import annotations
@@ -11,8 +12,12 @@ from __future__ import annotations
 import json
 import secrets
 import threading
+from contextlib import ExitStack
+from datetime import timedelta
 from typing import TYPE_CHECKING, Self
 
+from engine.errors import DamagedError
+from engine.sandbox.access_keys import account_of_access_key
 from engine.sandbox.application import Application
 from engine.sandbox.clock import SandboxClock
 from engine.sandbox.control import ControlPlane
@@ -24,6 +29,9 @@ from engine.sandbox.kms.service import KmsRequest, KmsService
 from engine.sandbox.moto_services import MotoServices
 from engine.sandbox.probe import SERVICE
 from engine.sandbox.settings import Identity
+from engine.sandbox.state.folder import StateFolder
+from engine.sandbox.state.identity import StoredIdentity, read_identity, write_identity
+from engine.sandbox.state.keys import StoredKeys
 from engine.sandbox.trail import Trail
 
 if TYPE_CHECKING:
@@ -51,30 +59,31 @@ class Sandbox:
     def __init__(self, settings: SandboxSettings) -> None:
         """Start serving; see `start`."""
         self.settings = settings
-        self.clock = SandboxClock()
-        self.faults = FaultPlan(self.clock.now)
-        self.nonce = secrets.token_hex(16)
         self._stopping = threading.Lock()
         self._stopped = threading.Event()
         self._application: Application | None = None
-        self._server = HttpServer(settings.port, self._answer)
-        try:
-            self._moto = MotoServices(self._server.port, settings.partition)
-        except BaseException:
-            self._server.close()
-            raise
-        try:
+        with ExitStack() as undone:
+            self._folder = StateFolder(settings.state) if settings.state is not None else None
+            if self._folder is not None:
+                undone.callback(self._folder.close)
+            kept = read_identity(self._folder, settings) if self._folder is not None else None
+            self.clock = SandboxClock(kept.ahead if kept else timedelta(0), lambda _: self._keep())
+            self.faults = FaultPlan(self.clock.now)
+            self.nonce = kept.nonce if kept else secrets.token_hex(16)
+            self._server = HttpServer(settings.port, self._answer)
+            undone.callback(self._server.close)
+            self._moto = MotoServices(self._server.port, settings.partition, self._folder)
+            undone.callback(self._moto.close)
             self._store = CredentialStore(settings.partition, self._moto)
-            self._credentials = {
-                identity: self._store.issue_administrator(settings.account_of(identity)) for identity in Identity
-            }
+            self._credentials = self._administrators(kept)
             self._kms = kms = KmsService(self.clock, lambda: self.faults.delays)
-            self.service_key_arn = self._make_service_key(kms)
+            if self._folder is not None:
+                self._keys = StoredKeys(self._folder, kms.store)
+                kms.keep_with(self._keys.save)
+            self.service_key_arn = kept.service_key_arn if kept else self._make_service_key(kms)
+            self._keep()
             self._files = ProfileFiles(self.endpoint_url, settings.region, self._credentials)
-        except BaseException:
-            self._moto.close()
-            self._server.close()
-            raise
+            undone.pop_all()
         self._application = Application(
             credentials=self._store,
             kms=kms,
@@ -99,10 +108,13 @@ class Sandbox:
         """Start a sandbox; when this returns it answers.
 
         Args:
-            settings: Its accounts, Region and port.
+            settings: Its accounts, Region, port and state.
 
         Raises:
-            MachineError: The port is taken, moto is missing, or its files cannot be written.
+            MachineError: The port is taken, moto is missing, its files cannot be written, or another sandbox
+                uses the state.
+            InputError: The state is of other accounts or another version.
+            DamagedError: The state cannot be read.
         """
         return cls(settings)
 
@@ -146,7 +158,9 @@ class Sandbox:
 
     def issue_credentials(self, account_id: str) -> Credentials:
         """Credentials of an administrator of any account of twelve digits."""
-        return self._store.issue_administrator(account_id)
+        credentials = self._store.issue_administrator(account_id)
+        self._keep()
+        return credentials
 
     def set_key_store_reachable(self, store_id: str, *, reachable: bool) -> None:
         """Make what is behind a connected custom key store answer no more, or again.
@@ -180,12 +194,43 @@ class Sandbox:
             self._server.close()
             self._files.remove()
             self._moto.close()
+            if self._folder is not None:
+                with self._kms.store.lock:
+                    self._keys.save()  # the last uses of keys, which no change has taken along
+                self._folder.close()
             self._stopped.set()
 
     def _answer(self, request: HttpRequest) -> HttpResponse | None:
         if self._application is None:
             raise RuntimeError("the sandbox is not started")
         return self._application.answer(request)
+
+    def _administrators(self, kept: StoredIdentity | None) -> dict[Identity, Credentials]:
+        settings = self.settings
+        if kept is None:
+            return {identity: self._store.issue_administrator(settings.account_of(identity)) for identity in Identity}
+        found = {Identity.CUSTOMER: kept.customer, Identity.VENDOR: kept.vendor}
+        for credentials in (*found.values(), *kept.others):
+            account_id = account_of_access_key(credentials.access_key_id)
+            if account_id is None:
+                raise DamagedError("the sandbox's state holds credentials of no account")
+            self._store.restore_administrator(account_id, credentials)
+        return found
+
+    def _keep(self) -> None:
+        """Keep what makes this sandbox the same one after a restart."""
+        if self._folder is None:
+            return
+        customer, vendor, *others = self._store.administrators
+        identity = StoredIdentity(
+            nonce=self.nonce,
+            service_key_arn=self.service_key_arn,
+            ahead=self.clock.ahead,
+            customer=customer,
+            vendor=vendor,
+            others=tuple(others),
+        )
+        write_identity(self._folder, self.settings, identity)
 
     def _description(self) -> dict[str, str]:
         return {

@@ -5,9 +5,13 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from enum import Enum
+from typing import TYPE_CHECKING
 
 from engine.arn import is_account_id, partition_of
 from engine.errors import InputError
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 _REGION = re.compile(r"[a-z]{2,4}(-[a-z]+)+-[0-9]{1,2}", re.ASCII)
 _LAST_PORT = 65535
@@ -29,6 +33,7 @@ class SandboxSettings:
         vendor_account_id: The account that the vendor works from.
         port: The TCP port on 127.0.0.1; 0 takes a free one.
         region: The Region that the environments name; every other Region answers too.
+        state: The folder that keeps everything over a restart, or None where all is in memory.
 
     Raises:
         InputError: An account id, the Region or the port is not one, or both accounts are the same.
@@ -38,6 +43,7 @@ class SandboxSettings:
     vendor_account_id: str
     port: int = 0
     region: str = "us-east-1"
+    state: Path | None = None
 
     def __post_init__(self) -> None:
         for account_id in (self.customer_account_id, self.vendor_account_id):

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from engine.sandbox.clock import SandboxClock
     from engine.sandbox.credentials import Principal
     from engine.sandbox.kms.call import Reply
+    from engine.sandbox.kms.model import KeyRecord
 
 TARGET_PREFIX = "TrentService."
 
@@ -64,7 +65,9 @@ class KmsService:
         self._clock = clock
         self._parameters = ParameterModel()
         self._propagation = Propagation(clock.now, delays)
-        self.store = KeyStore(clock.now, self._propagation.note)
+        self.store = KeyStore(clock.now, self._note)
+        self._save: Callable[[], None] = lambda: None
+        self._changed = False
 
     def handle(self, request: KmsRequest) -> tuple[HTTPStatus, bytes]:
         """Answer a request.
@@ -99,9 +102,27 @@ class KmsService:
             ),
         )
         if not operation.changes:
-            return operation.handler(call)
+            reply = operation.handler(call)
+            if self._changed:  # time has passed for a key: rotated material must outlive what it encrypts
+                with self.store.lock:
+                    self._keep()
+            return reply
         with self.store.lock:
-            return operation.handler(call)
+            reply = operation.handler(call)
+            self._keep()
+            return reply
+
+    def keep_with(self, save: Callable[[], None]) -> None:
+        """Have every change saved before its call is answered; `save` runs with the store's lock held."""
+        self._save = save
+
+    def _keep(self) -> None:
+        self._save()
+        self._changed = False
+
+    def _note(self, before: KeyRecord, after: KeyRecord) -> None:
+        self._changed = True
+        self._propagation.note(before, after)
 
     def set_key_store_reachable(self, store_id: str, *, reachable: bool) -> None:
         """Make what is behind a custom key store of any account answer no more, or again.
@@ -112,3 +133,4 @@ class KmsService:
         with self.store.lock:
             store = self.store.custom_key_store(store_id)
             self.store.put_custom_key_store(replace(store, reachable=reachable))
+            self._keep()

@@ -14,14 +14,14 @@ from collections import defaultdict
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from threading import RLock
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from engine.access.model import KeyState
 from engine.sandbox.kms.model import KeyMaterial, RotationType
 from engine.sandbox.kms.passing_time import deleted, next_event, next_rotation, rotate, without_expired_material
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from datetime import datetime
 
     from engine.sandbox.kms.custom_key_stores import CustomKeyStoreRecord
@@ -54,6 +54,9 @@ class _Place:
     aliases: dict[str, AliasRecord] = field(default_factory=dict)
     custom_key_stores: dict[str, CustomKeyStoreRecord] = field(default_factory=dict)
     uses: dict[str, KeyUse] = field(default_factory=dict)  # by key id
+
+
+_KINDS = ("keys", "aliases", "custom_key_stores", "uses")  # of a place
 
 
 class KeyStore:
@@ -194,6 +197,29 @@ class KeyStore:
     def import_parameters(self, token: bytes) -> ImportParameters | None:
         """What an import token stands for, however old it is; None where it is none."""
         return self._imports.get(token)
+
+    def records(self) -> Iterator[tuple[tuple[str, ...], object]]:
+        """Everything that the store holds: a name of its own for each record. The caller holds `lock`."""
+        for (account_id, region), place in tuple(self._places.items()):
+            for kind in _KINDS:
+                for name, record in tuple(getattr(place, kind).items()):
+                    yield (kind, account_id, region, name), record
+        for token, parameters in tuple(self._imports.items()):
+            yield ("imports", token.hex()), parameters
+        for material_id, owner in tuple(self._owners.items()):
+            yield ("owners", material_id), owner
+
+    def restore(self, name: tuple[str, ...], record: Any) -> None:
+        """Put a record of `records` back, before anyone uses the store. Raises `KeyError` for another's name."""
+        kind, *place = name
+        if kind == "imports":
+            self._imports[bytes.fromhex(place[0])] = record
+        elif kind == "owners":
+            self._owners[place[0]] = record
+        elif kind in _KINDS:
+            getattr(self._places[place[0], place[1]], kind)[place[2]] = record
+        else:
+            raise KeyError(kind)
 
     def _due(self, key: KeyRecord, now: datetime) -> bool:
         members = (key,) if key.primary_region is None else self._members(key)

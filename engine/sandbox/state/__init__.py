@@ -1,0 +1,1 @@
+"""What a sandbox keeps on disk between one start and the next."""
