@@ -54,3 +54,13 @@ def superseded(epoch: int) -> ConflictError:
         ("EKM-33",),
         "`keyturn status` shows where the tenant stands",
     )
+
+
+def not_empty(location: str) -> ConflictError:
+    """There is a ledger already where one is to be recovered."""
+    return ConflictError(
+        "no-overwrite",
+        f"there is a ledger already at {location}: recovery never overwrites one",
+        ("EKM-34",),
+        "`keyturn verify` shows whether it is intact; to replace it nevertheless, move it away first",
+    )

@@ -10,67 +10,34 @@ import os
 import secrets
 import sqlite3
 import threading
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING, Any
 
 from engine.catalogue import Custody
 from engine.errors import DamagedError, InputError, MachineError
-from engine.ledger.conflicts import has_data_key, lost_race, require_current, superseded
+from engine.ledger.conflicts import has_data_key, lost_race, not_empty, require_current, superseded
 from engine.ledger.heads import read_head
 from engine.ledger.interface import Actor, Census, CensusRow, DataKey, Head
 from engine.ledger.journal import GENESIS, JournalEntry, make_entry, read_entry
+from engine.ledger.sqlite_connection import RESTORE, connect, translated
+from engine.ledger.sqlite_schema import make_schema, require_schema
 from engine.ledger.state_document import encode_state, state_hash
 from engine.times import format_time, parse_time
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from datetime import datetime
     from pathlib import Path
 
+    from engine.ledger.contents import LedgerContents
     from engine.lifecycle import TenantState, Transition
-
-SCHEMA_VERSION = 1
-APPLICATION_ID = 0x4B455954  # "KEYT": tells a ledger from any other SQLite file
-_BUSY_MILLISECONDS = 10_000
-_DAMAGE = ("SQLITE_CORRUPT", "SQLITE_NOTADB", "SQLITE_FORMAT", "SQLITE_ERROR", "SQLITE_MISMATCH", "SQLITE_CONSTRAINT")
-_RESTORE = "bring the ledger back from a backup"
-
-_SCHEMA = f"""
-PRAGMA application_id = {APPLICATION_ID};
-PRAGMA user_version = {SCHEMA_VERSION};
-CREATE TABLE head (
-  only INTEGER PRIMARY KEY CHECK (only = 1),
-  version INTEGER NOT NULL,
-  state BLOB NOT NULL,
-  rotation_epoch INTEGER,
-  journal_length INTEGER NOT NULL,
-  journal_hash TEXT NOT NULL
-) STRICT;
-CREATE TABLE journal (number INTEGER PRIMARY KEY, entry BLOB NOT NULL) STRICT;
-CREATE TABLE data_keys (
-  data_key_id TEXT PRIMARY KEY,
-  workload TEXT NOT NULL,
-  purpose TEXT NOT NULL,
-  custody TEXT NOT NULL,
-  generation INTEGER NOT NULL,
-  key_arn TEXT NOT NULL,
-  ciphertext BLOB NOT NULL,
-  commitment BLOB NOT NULL,
-  key_material_id TEXT,
-  epoch INTEGER NOT NULL,
-  verified INTEGER NOT NULL,
-  set_aside TEXT,
-  created_at TEXT NOT NULL,
-  UNIQUE (workload, purpose)
-) STRICT, WITHOUT ROWID;
-CREATE INDEX data_keys_by_key ON data_keys (custody, generation, key_arn, verified, set_aside);
-"""
 
 _COLUMNS = (
     "data_key_id, workload, purpose, custody, generation, key_arn, ciphertext, commitment,"
     " key_material_id, epoch, verified, set_aside, created_at"
 )
 
+_INSERT = f"INSERT INTO data_keys ({_COLUMNS}) VALUES ({', '.join('?' * 13)})"  # noqa: S608 - constants
 _REPLACE = (
     "UPDATE data_keys SET generation = ?, key_arn = ?, ciphertext = ?, key_material_id = ?, epoch = ?,"
     " verified = ?, set_aside = ? WHERE data_key_id = ? AND generation = ? AND key_arn = ? AND ciphertext = ?"
@@ -116,10 +83,7 @@ class SqliteLedger:
             head = _head(connection)
             require_current(head.state, data_key)
             try:
-                connection.execute(
-                    f"INSERT INTO data_keys ({_COLUMNS}) VALUES ({', '.join('?' * 13)})",  # noqa: S608 - constants
-                    _row(data_key),
-                )
+                connection.execute(_INSERT, _row(data_key))
             except sqlite3.IntegrityError as error:
                 raise has_data_key(data_key) from error
             details = {
@@ -229,12 +193,12 @@ class SqliteLedger:
 
     @contextmanager
     def _reading(self) -> Iterator[sqlite3.Connection]:
-        with self._lock, _translated(self._path):
+        with self._lock, translated(self._path):
             yield self._connection
 
     @contextmanager
     def _writing(self) -> Iterator[sqlite3.Connection]:
-        with self._lock, _translated(self._path):
+        with self._lock, translated(self._path):
             self._connection.execute("BEGIN IMMEDIATE")
             try:
                 yield self._connection
@@ -254,29 +218,65 @@ def create_sqlite_ledger(path: Path, state: TenantState, actor: Actor, at: datet
         MachineError: The folder or file cannot be made.
         DamagedError: A file is there and holds something else.
     """
+    _place(path, lambda temporary: _build(temporary, state, actor, at))
+    return open_sqlite_ledger(path)
+
+
+def restore_sqlite_ledger(path: Path, contents: LedgerContents) -> None:
+    """Make a ledger with all that another one had.
+
+    Raises:
+        MachineError: The folder or file cannot be made.
+        ConflictError: There is a ledger already; nothing was changed.
+    """
+
+    def build(temporary: Path) -> None:
+        with translated(temporary), closing(connect(temporary)) as connection:
+            connection.execute("BEGIN IMMEDIATE")
+            make_schema(connection)
+            head = contents.head
+            connection.execute(
+                "INSERT INTO head VALUES (1, ?, ?, ?, ?, ?)",
+                (
+                    *(head.version, encode_state(head.state), _epoch(head.state)),
+                    *(head.journal_length, head.journal_hash),
+                ),
+            )
+            entries = ((entry.number, entry.raw) for entry in contents.entries())
+            connection.executemany("INSERT INTO journal VALUES (?, ?)", entries)
+            connection.executemany(_INSERT, map(_row, contents.data_keys()))
+            connection.commit()
+
+    if not _place(path, build):
+        raise not_empty(f"sqlite:///{path}")
+
+
+def _place(path: Path, build: Callable[[Path], None]) -> bool:
+    """Build a file under another name and link it into its place; False where something is there already."""
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(8)}.new")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         temporary.touch(mode=0o600, exist_ok=False)
         try:
-            _build(temporary, state, actor, at)
-            with suppress(FileExistsError):
+            build(temporary)
+            try:
                 os.link(temporary, path)
+            except FileExistsError:
+                return False
         finally:
             for suffix in ("", "-wal", "-shm"):
                 temporary.with_name(temporary.name + suffix).unlink(missing_ok=True)
         _synchronise(path.parent)
     except OSError as error:
         raise MachineError(f"the ledger {str(path)!r} cannot be made: {error.strerror}") from error
-    return open_sqlite_ledger(path)
+    return True
 
 
 def _build(path: Path, state: TenantState, actor: Actor, at: datetime) -> None:
-    with _translated(path):
-        connection = _connect(path)
+    with translated(path):
+        connection = connect(path)
         connection.execute("BEGIN IMMEDIATE")
-        for statement in _SCHEMA.strip().removesuffix(";").split(";\n"):
-            connection.execute(statement)
+        make_schema(connection)
         encoded = encode_state(state)
         connection.execute("INSERT INTO head VALUES (1, 0, ?, ?, 0, ?)", (encoded, _epoch(state), GENESIS))
         details = {"tenant": state.tenant, "account_id": state.account_id, "region": state.region}
@@ -294,63 +294,23 @@ def _synchronise(folder: Path) -> None:
 
 
 def open_sqlite_ledger(path: Path) -> SqliteLedger:
-    """Open an existing ledger.
+    """Open an existing ledger; one with an older schema is copied and brought up to date.
 
     Raises:
         InputError: There is none.
-        DamagedError: The file is not a ledger, or of a version that this one does not know.
+        DamagedError: The file is not a ledger, or of a newer version than this one.
         MachineError: It cannot be opened.
     """
     if not path.exists():
         raise InputError(f"there is no ledger at {str(path)!r}")
-    with _translated(path):
-        connection = _connect(path)
-        application_id = connection.execute("PRAGMA application_id").fetchone()[0]
-        version = connection.execute("PRAGMA user_version").fetchone()[0]
-    if application_id != APPLICATION_ID:
-        connection.close()
-        raise DamagedError(f"{str(path)!r} is not a ledger of Keyturn", "look at `ledger` in the declaration")
-    if version != SCHEMA_VERSION:
-        connection.close()
-        raise DamagedError(
-            f"the ledger {str(path)!r} has schema version {version}; this version of Keyturn reads {SCHEMA_VERSION}",
-            "use the version of Keyturn that wrote it, or a newer one",
-        )
+    with translated(path):
+        connection = connect(path)
+        try:
+            require_schema(connection, path)
+        except BaseException:
+            connection.close()
+            raise
     return SqliteLedger(path, connection)
-
-
-def _connect(path: Path) -> sqlite3.Connection:
-    connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
-    connection.execute(f"PRAGMA busy_timeout = {_BUSY_MILLISECONDS}")
-    mode = connection.execute("PRAGMA journal_mode = WAL").fetchone()[0]
-    if mode != "wal":
-        connection.close()
-        raise MachineError(
-            f"the file system of {str(path)!r} does not carry SQLite's write-ahead log",
-            "keep the ledger on a local disk",
-        )
-    connection.execute("PRAGMA synchronous = FULL")
-    return connection
-
-
-@contextmanager
-def _translated(path: Path) -> Iterator[None]:
-    """Turn every error of SQLite into ours."""
-    try:
-        yield
-    except sqlite3.DatabaseError as error:
-        name = getattr(error, "sqlite_errorname", "") or ""
-        if name.startswith(("SQLITE_BUSY", "SQLITE_LOCKED")):
-            raise MachineError(
-                f"the ledger {str(path)!r} is locked by another process", "wait for the other command and try again"
-            ) from error
-        if name.startswith("SQLITE_FULL"):
-            raise MachineError(f"the disk is full: the ledger {str(path)!r} cannot be written") from error
-        if name.startswith(("SQLITE_READONLY", "SQLITE_CANTOPEN", "SQLITE_PERM")):
-            raise MachineError(f"the ledger {str(path)!r} cannot be opened for writing") from error
-        if name.startswith(_DAMAGE):
-            raise DamagedError(f"the ledger {str(path)!r} is damaged: {error}", _RESTORE) from error
-        raise MachineError(f"the ledger {str(path)!r} cannot be used: {error} ({name or 'SQLite'})") from error
 
 
 def _epoch(state: TenantState) -> int | None:
@@ -360,10 +320,10 @@ def _epoch(state: TenantState) -> int | None:
 def _head(connection: sqlite3.Connection) -> Head:
     row = connection.execute("SELECT version, state, journal_length, journal_hash FROM head").fetchone()
     if row is None:
-        raise DamagedError("the ledger has no head", _RESTORE)
+        raise DamagedError("the ledger has no head", RESTORE)
     version, encoded, length, last_hash = row
     last = connection.execute("SELECT entry FROM journal WHERE number = ?", (length,)).fetchone()
-    return read_head(version, encoded, length, last_hash, None if last is None else last[0], _RESTORE)
+    return read_head(version, encoded, length, last_hash, None if last is None else last[0], RESTORE)
 
 
 def _append(

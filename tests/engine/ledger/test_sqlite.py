@@ -7,17 +7,22 @@ import sqlite3
 import stat
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 from engine.errors import DamagedError, InputError, MachineError
-from engine.ledger import sqlite as sqlite_ledger
+from engine.ledger import sqlite_connection
 from engine.ledger.opening import open_ledger, open_or_create_ledger
 from engine.ledger.sqlite import create_sqlite_ledger, open_sqlite_ledger
+from engine.ledger.sqlite_connection import connect
+from engine.ledger.sqlite_schema import STEPS, require_schema
+from engine.ledger.verification import verify_data_keys, verify_journal
 from engine.lifecycle import Register
 from engine.transitions import carry_out
 from tests.builders import ACTOR, DECLARATION, NOW, cloud_state, declaration, declared_generations, key_arn
+from tests.engine.ledger.test_ledger import data_key
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -125,7 +130,7 @@ def test_a_head_that_was_altered_is_found(tmp_path: Path) -> None:
 def test_a_ledger_that_another_process_keeps_locked_is_said_to_be_locked(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(sqlite_ledger, "_BUSY_MILLISECONDS", 50)
+    monkeypatch.setattr(sqlite_connection, "BUSY_MILLISECONDS", 50)
     path = tmp_path / "ledger.db"
     make(path)
     other = sqlite3.connect(path, isolation_level=None)
@@ -177,3 +182,128 @@ def test_a_folder_that_cannot_be_made_is_said(tmp_path: Path) -> None:
     with pytest.raises(MachineError) as caught:
         make(tmp_path / "deep" / "ledger.db")
     assert "cannot be made" in caught.value.message
+
+
+def in_a_folder_of_nobodys(program: str, folder: Path) -> subprocess.CompletedProcess[str]:
+    """Run a program as a user without rights of its own, who may only do what permissions say."""
+    prelude = (
+        "import os, sys\n"
+        "from pathlib import Path\n"
+        "from engine.errors import MachineError\n"
+        "from engine.ledger.sqlite import create_sqlite_ledger, open_sqlite_ledger\n"
+        "from engine.lifecycle import Register\n"
+        "from engine.transitions import carry_out\n"
+        "from tests.builders import ACTOR, NOW, cloud_state, key_arn\n"
+        "path = Path(sys.argv[1]) / 'ledger.db'\n"
+        "register = Register(1, key_arn(1), activated=True)\n"
+        "if os.geteuid() == 0:\n"
+        "    os.setegid(65534)\n"
+        "    os.seteuid(65534)\n"
+    )
+    arguments = [sys.executable, "-c", prelude + program, str(folder)]
+    return subprocess.run(arguments, check=False, cwd=ROOT, capture_output=True, text=True)
+
+
+SAY = "except MachineError as error:\n    print(error.message, error.exit_code)\n"
+
+
+def test_a_ledger_that_may_not_be_written_is_said_and_left_as_it_is(tmp_path: Path) -> None:
+    folder = tmp_path / "theirs"
+    folder.mkdir()
+    make(folder / "ledger.db")
+    before = (folder / "ledger.db").read_bytes()
+    (folder / "ledger.db").chmod(0o444)
+    folder.chmod(0o555)
+    tmp_path.chmod(0o755)
+    tmp_path.parent.chmod(0o755)
+    tmp_path.parent.parent.chmod(0o755)
+    program = "try:\n    carry_out(open_sqlite_ledger(path), register, ACTOR, NOW)\n" + SAY
+    ended = in_a_folder_of_nobodys(program, folder)
+    assert ended.returncode == 0, ended.stderr
+    assert "cannot be opened for writing 6" in ended.stdout
+    folder.chmod(0o755)
+    assert (folder / "ledger.db").read_bytes() == before
+    program = "try:\n    create_sqlite_ledger(path.parent / 'deep' / 'ledger.db', cloud_state(), ACTOR, NOW)\n" + SAY
+    made = in_a_folder_of_nobodys(program, folder)
+    assert "cannot be made: Permission denied 6" in made.stdout
+
+
+def test_a_full_disk_is_said_and_nothing_changes(tmp_path: Path) -> None:
+    """The disk is full for this process: its files may not grow further."""
+    make(tmp_path / "ledger.db")
+    program = (
+        "import resource, signal, sys\n"
+        "from pathlib import Path\n"
+        "from engine.errors import MachineError\n"
+        "from engine.ledger.sqlite import open_sqlite_ledger\n"
+        "from tests.builders import ACTOR, NOW\n"
+        "from tests.engine.ledger.test_ledger import data_key\n"
+        "signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
+        "ledger = open_sqlite_ledger(Path(sys.argv[1]))\n"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))\n"
+        "try:\n"
+        "    for number in range(1000):\n"
+        "        ledger.add_data_key(data_key(number), ACTOR, NOW)\n"
+        "except MachineError as error:\n"
+        "    print(number, error.message, error.exit_code)\n"
+    )
+    arguments = [sys.executable, "-c", program, str(tmp_path / "ledger.db")]
+    ended = subprocess.run(arguments, check=False, cwd=ROOT, capture_output=True, text=True)
+    assert ended.returncode == 0, ended.stderr
+    number, _, said = ended.stdout.partition(" ")
+    assert "the disk" in said
+    assert said.rstrip().endswith("6")
+    ledger = open_sqlite_ledger(tmp_path / "ledger.db")
+    verified = verify_journal(ledger)
+    assert verify_data_keys(ledger, verified) == verified.data_keys == int(number)
+    ledger.close()
+
+
+def test_a_damaged_page_is_said_to_be_damaged(tmp_path: Path) -> None:
+    path = tmp_path / "ledger.db"
+    make(path)
+    content = bytearray(path.read_bytes())
+    content[4096:8192] = b"\xff" * 4096
+    path.write_bytes(content)
+    with pytest.raises(DamagedError) as caught:
+        open_sqlite_ledger(path).head()
+    assert "keyturn ledger recover" in (caught.value.hint or "")
+
+
+NEXT = (*STEPS, ("ALTER TABLE data_keys ADD COLUMN note TEXT", "CREATE TABLE notes (note TEXT) STRICT"))
+
+
+def schema(path: Path) -> tuple[int, int]:
+    """The schema's version, and how many columns a data key has."""
+    with closing(sqlite3.connect(path)) as connection:
+        version = connection.execute("PRAGMA user_version").fetchone()[0]
+        return version, len(connection.execute("PRAGMA table_info(data_keys)").fetchall())
+
+
+def test_an_older_ledger_is_brought_up_to_date_with_a_copy_kept_beside_it(tmp_path: Path) -> None:
+    path = tmp_path / "ledger.db"
+    ledger = create_sqlite_ledger(path, cloud_state(), ACTOR, NOW)
+    ledger.add_data_key(data_key(1), ACTOR, NOW)
+    with closing(connect(path)) as connection:
+        copy = require_schema(connection, path, NEXT)
+        assert require_schema(connection, path, NEXT) is None
+    assert ledger.data_key(data_key(1).data_key_id) == data_key(1)
+    ledger.close()
+    assert schema(path) == (2, 14)
+    assert copy == tmp_path / "ledger.db.schema-1"
+    assert schema(copy) == (1, 13)
+    assert stat.S_IMODE(copy.stat().st_mode) == 0o600
+    old = open_sqlite_ledger(copy)
+    assert old.data_key(data_key(1).data_key_id) == data_key(1)
+    old.close()
+    assert sorted(found.name for found in tmp_path.iterdir()) == ["ledger.db", "ledger.db.schema-1"]
+
+
+def test_a_ledger_whose_update_fails_keeps_its_old_schema(tmp_path: Path) -> None:
+    path = tmp_path / "ledger.db"
+    make(path)
+    failing = (*STEPS, ("ALTER TABLE data_keys ADD COLUMN note TEXT", "CREATE TABLE head (again TEXT) STRICT"))
+    with closing(connect(path)) as connection, pytest.raises(sqlite3.OperationalError):
+        require_schema(connection, path, failing)
+    assert schema(path) == (1, 13)
+    open_sqlite_ledger(path).close()
