@@ -39,6 +39,7 @@ COMMANDS = (
     ("reinstate", "cli.reinstate", "Give the access back that revoke took away."),
     ("history", "cli.history", "Show the journal of what happened to the keys."),
     ("verify", "cli.verify", "Hold the journal and the data keys against themselves and a checkpoint."),
+    ("ledger", "cli.ledger", "Back the ledger up; bring a lost one back."),
     ("run", "cli.run", "Run an encrypted workflow: backup, restore, download and so on."),
     ("jobs", "cli.jobs", "Show what jobs there were, and what became of each."),
     ("review", "cli.review", "Judge a Terraform plan: can it cost the company its backups?"),

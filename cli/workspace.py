@@ -54,7 +54,7 @@ class Workspace:
         if ledger is None:
             raise InputError(
                 f"tenant {self.declaration.tenant!r} has no ledger yet at {self.declaration.ledger}",
-                "`keyturn enable` makes it; if there was one, bring it back from a backup",
+                "`keyturn enable` makes it; if there was one, `keyturn ledger recover` brings it back",
             )
         return ledger
 

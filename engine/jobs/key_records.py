@@ -8,17 +8,17 @@ wrapped key under another context, and the commitment tells another key.
 
 from __future__ import annotations
 
-import base64
 import json
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import rfc8785
 
-from engine.catalogue import Custody
 from engine.errors import DamagedError
-from engine.ledger.interface import DataKey
-from engine.times import format_time, parse_time
+from engine.ledger.data_key_document import data_key_document, read_data_key_document
+
+if TYPE_CHECKING:
+    from engine.ledger.interface import DataKey
 
 FORMAT = 1
 
@@ -33,25 +33,7 @@ class KeyRecord:
 
 def encode_key_record(record: KeyRecord) -> bytes:
     """The record in canonical JSON (RFC 8785)."""
-    key = record.data_key
-    return rfc8785.dumps(
-        {
-            "format": FORMAT,
-            "tenant": record.tenant,
-            "data_key_id": key.data_key_id,
-            "workload": key.workload,
-            "purpose": key.purpose,
-            "custody": key.custody.value,
-            "generation": key.generation,
-            "key_arn": key.key_arn,
-            "ciphertext": base64.b64encode(key.ciphertext).decode("ascii"),
-            "commitment": base64.b64encode(key.commitment).decode("ascii"),
-            "key_material_id": key.key_material_id,
-            "epoch": key.epoch,
-            "verified": key.verified,
-            "created_at": format_time(key.created_at),
-        }
-    )
+    return rfc8785.dumps({"format": FORMAT, "tenant": record.tenant, **data_key_document(record.data_key)})
 
 
 def decode_key_record(data: bytes, name: str) -> KeyRecord:
@@ -67,21 +49,6 @@ def decode_key_record(data: bytes, name: str) -> KeyRecord:
                 f"{name} has format {document['format']!r}; this version of Keyturn reads {FORMAT}",
                 "use the version of Keyturn that wrote it, or a newer one",
             )
-        key = DataKey(
-            data_key_id=document["data_key_id"],
-            workload=document["workload"],
-            purpose=document["purpose"],
-            custody=Custody(document["custody"]),
-            generation=document["generation"],
-            key_arn=document["key_arn"],
-            ciphertext=base64.b64decode(document["ciphertext"], validate=True),
-            commitment=base64.b64decode(document["commitment"], validate=True),
-            key_material_id=document["key_material_id"],
-            epoch=document["epoch"],
-            verified=document["verified"],
-            set_aside=None,
-            created_at=parse_time(document["created_at"]),
-        )
-        return KeyRecord(document["tenant"], key)
+        return KeyRecord(document["tenant"], read_data_key_document(document))
     except (ValueError, KeyError, TypeError) as error:
         raise DamagedError(f"{name} is damaged: it cannot be read ({error})") from error

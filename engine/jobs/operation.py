@@ -202,6 +202,6 @@ def _fresh(context: JobContext, record: DataKey) -> DataKey:
     if current is None:
         raise DamagedError(
             f"the ledger has lost the data key of workload {record.workload!r}",
-            "bring the ledger back from a backup",
+            "move the ledger away, then `keyturn ledger recover` brings it back",
         )
     return current

@@ -87,15 +87,21 @@ class Vault:
             DamagedError: A record cannot be read, or is of another tenant or data key than its name says.
         """
         latest: dict[str, KeyRecord] = {}
+        for record in self.every_key_record():
+            key = record.data_key
+            known = latest.get(key.data_key_id)
+            if known is None or (key.epoch, key.generation) > (known.data_key.epoch, known.data_key.generation):
+                latest[key.data_key_id] = record
+        yield from latest.values()
+
+    def every_key_record(self) -> Iterator[KeyRecord]:
+        """The wrapped keys of every generation. Raises as `key_records`."""
         for name in self._store.names("keys"):
             record = decode_key_record(self._store.get(name), f"object {name}")
             key = record.data_key
             if record.tenant != self._tenant or name != key_record(key.data_key_id, key.generation):
                 raise DamagedError(f"object {name} is damaged: it is the record of another data key")
-            known = latest.get(key.data_key_id)
-            if known is None or (key.epoch, key.generation) > (known.data_key.epoch, known.data_key.generation):
-                latest[key.data_key_id] = record
-        yield from latest.values()
+            yield record
 
     def lock(self, data_key: DataKey) -> AbstractContextManager[None]:
         """Keep other backups of this workload out; raises `MachineError` where one is running."""

@@ -64,3 +64,13 @@ def not_empty(location: str) -> ConflictError:
         ("EKM-34",),
         "`keyturn verify` shows whether it is intact; to replace it nevertheless, move it away first",
     )
+
+
+def another_recovery(location: str) -> ConflictError:
+    """A recovery from another source has begun and not ended."""
+    return ConflictError(
+        "no-overwrite",
+        f"another recovery into {location} has begun, from another source",
+        ("EKM-34",),
+        "run that one again, or recover into another table",
+    )

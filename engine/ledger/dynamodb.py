@@ -13,8 +13,8 @@
   would keep a newer move from beginning.)
 - The census reads the local index alone, a few bytes for each data key, with strong consistency.
 
-Permissions, on the table and its indexes: `dynamodb:GetItem`, `BatchGetItem`, `Query`, `PutItem`, `UpdateItem`
-and `ConditionCheckItem`; to recover a ledger also `DeleteItem`. Who only reads needs the first three. All
+Permissions, on the table and its indexes: `dynamodb:GetItem`, `BatchGetItem` and `Query` to read; `PutItem`,
+`UpdateItem` and `ConditionCheckItem` to write; `BatchWriteItem` and `DeleteItem` to recover a lost ledger. All
 partition keys begin with the tenant, for a condition on `dynamodb:LeadingKeys`.
 """
 
@@ -26,7 +26,7 @@ from typing import TYPE_CHECKING, Any
 
 from engine.catalogue import Custody
 from engine.errors import AwsError, DamagedError, InputError
-from engine.ledger.conflicts import has_data_key, lost_race, require_current, superseded
+from engine.ledger.conflicts import another_recovery, has_data_key, lost_race, not_empty, require_current, superseded
 from engine.ledger.dynamodb_client import DynamoDbTable, RefusedWriteError
 from engine.ledger.dynamodb_items import (
     RESTORE,
@@ -36,6 +36,7 @@ from engine.ledger.dynamodb_items import (
     head_key,
     journal_item,
     journal_key,
+    key,
     number,
     read_data_key,
     text,
@@ -46,6 +47,7 @@ from engine.ledger.dynamodb_table import (
     CENSUS_KEY,
     MAX_SORT_KEY_BYTES,
     PARTITION_KEY,
+    RECOVERY,
     SCHEMA_VERSION,
     SHARDS,
     SORT_KEY,
@@ -53,6 +55,7 @@ from engine.ledger.dynamodb_table import (
     data_key_partition,
     journal_partition,
     journal_sort_key,
+    recovery_partition,
     workload_partition,
 )
 from engine.ledger.heads import read_head
@@ -64,6 +67,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
     from datetime import datetime
 
+    from engine.ledger.contents import LedgerContents
     from engine.ledger.dynamodb_items import Item
     from engine.ledger.interface import Actor
     from engine.lifecycle import TenantState, Transition
@@ -349,6 +353,63 @@ def create_dynamodb_ledger(table: DynamoDbTable, state: TenantState, actor: Acto
             ) from error
         return ledger
     return DynamoDbLedger(table, state.tenant)
+
+
+def restore_dynamodb_ledger(table: DynamoDbTable, contents: LedgerContents) -> None:
+    """Make a tenant's ledger with all that another one had.
+
+    The head comes last: until then there is no ledger, and the same recovery may be begun again after a break.
+
+    Raises:
+        ConflictError: There is a ledger already, or another recovery has begun; nothing was overwritten.
+        DamagedError: The table holds remains of a ledger without a head.
+    """
+    head = contents.head
+    tenant = head.state.tenant
+    mark = key(recovery_partition(tenant), RECOVERY)
+    if table.get(head_key(tenant)) is not None:
+        raise not_empty(f"dynamodb://{table.name}")
+    if table.get(mark) is None and _has_remains(table, tenant):
+        raise DamagedError(
+            f"the table {table.name!r} has remains of a ledger of tenant {tenant!r} without a head",
+            "bring the table back by its point-in-time recovery, or recover into another table",
+        )
+    source = {":source": text(contents.source)}
+    try:
+        table.write(
+            "put_item",
+            {
+                "Item": {**mark, "source": text(contents.source)},
+                "ConditionExpression": "attribute_not_exists(#partition) OR #source = :source",
+                "ExpressionAttributeNames": {"#partition": PARTITION_KEY, "#source": "source"},
+                "ExpressionAttributeValues": source,
+            },
+        )
+    except RefusedWriteError as error:
+        raise another_recovery(f"dynamodb://{table.name}") from error
+    table.put_all(journal_item(tenant, entry) for entry in contents.entries())
+    table.put_all(
+        item
+        for data_key in contents.data_keys()
+        for item in (data_key_item(tenant, data_key), workload_item(tenant, data_key))
+    )
+    unchanged = {
+        "ConditionExpression": "#source = :source",
+        "ExpressionAttributeNames": {"#source": "source"},
+        "ExpressionAttributeValues": source,
+    }
+    try:
+        table.transact(
+            {"Put": {"Item": head_item(head, encode_state(head.state)), **_NEW}},
+            {"Delete": {"Key": mark, **unchanged}},
+        )
+    except RefusedWriteError as error:
+        raise not_empty(f"dynamodb://{table.name}") from error
+
+
+def _has_remains(table: DynamoDbTable, tenant: str) -> bool:
+    partitions = (journal_partition(tenant), *(data_key_partition(tenant, shard) for shard in SHARDS))
+    return any(True for partition in partitions for _ in table.query(partition, first=1))
 
 
 def open_dynamodb_ledger(table: DynamoDbTable, tenant: str) -> DynamoDbLedger | None:

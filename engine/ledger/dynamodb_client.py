@@ -18,13 +18,14 @@ from engine.errors import AwsError, DamagedError, InputError
 from engine.ledger.dynamodb_table import CENSUS_INDEX, PARTITION_KEY, SORT_KEY
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from engine.ledger.dynamodb_items import Item
 
 _ATTEMPTS = 12
 _LONGEST_WAIT = 1.0  # seconds
 _BATCH = 100  # BatchGetItem takes no more
+_WRITTEN = 25  # nor does BatchWriteItem
 _PASSING = {"TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded"}
 _BUSY = {
     "ProvisionedThroughputExceededException",
@@ -166,9 +167,29 @@ class DynamoDbTable:
             else:
                 return
 
+    def put_all(self, items: Iterable[Item]) -> None:
+        """Write items without conditions, in the place of what stands there, in batches."""
+        batch: list[Any] = []
+        for item in items:
+            batch.append({"PutRequest": {"Item": item}})
+            if len(batch) == _WRITTEN:
+                self._put_batch(batch)
+                batch = []
+        if batch:
+            self._put_batch(batch)
+
     def close(self) -> None:
         """Let go of its connections."""
         self._client.close()
+
+    def _put_batch(self, batch: list[Any]) -> None:
+        left: Any = {self.name: batch}
+        attempt = 0
+        while left:
+            with self._translated("BatchWriteItem"):
+                left = self._client.batch_write_item(RequestItems=left).get("UnprocessedItems")
+            if left:
+                attempt = self._wait(attempt)
 
     def _pages(self, request: Mapping[str, Any], first: int | None) -> Iterator[Item]:
         more: dict[str, Any] = {} if first is None else {"Limit": first}

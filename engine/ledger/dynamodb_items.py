@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 Item = dict[str, dict[str, Any]]
 
-RESTORE = "bring the ledger back from a backup, or by the table's point-in-time recovery"
+RESTORE = "bring the table back by its point-in-time recovery, or `keyturn ledger recover` into another table"
 
 
 def key(partition: str, sort: str) -> Item:

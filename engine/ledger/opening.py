@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, assert_never
 
 from engine.declaration import DeclaredState
-from engine.errors import InputError
-from engine.ledger.sqlite import create_sqlite_ledger, open_sqlite_ledger
+from engine.errors import DamagedError, InputError
+from engine.ledger.sqlite import create_sqlite_ledger, open_sqlite_ledger, restore_sqlite_ledger
 from engine.lifecycle import TenantState
 
 if TYPE_CHECKING:
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from engine.declaration import Declaration
+    from engine.ledger.contents import LedgerContents
     from engine.ledger.interface import Actor, Ledger
 
 _SQLITE, _DYNAMODB = "sqlite:///", "dynamodb://"
@@ -141,7 +142,7 @@ def require_no_lost_ledger(declaration: Declaration, folder: Path, *, vault_is_e
         name = _name(ledger_location(declaration, folder))
         raise InputError(
             f"the ledger {name!r} is missing, but {sign}: there must have been one",
-            "bring it back from a backup; a new one would forget every wrapped data key",
+            "`keyturn ledger recover` brings it back; a new one would forget every wrapped data key",
         )
 
 
@@ -164,4 +165,27 @@ def _checked(ledger: Ledger, declaration: Declaration) -> Ledger:
                 f"the ledger {ledger.location} is of the {what} {found!r}, the declaration of {declared!r}",
                 "look at `ledger` in the declaration",
             )
+    return ledger
+
+
+def restore_ledger(declaration: Declaration, folder: Path, contents: LedgerContents) -> Ledger:
+    """Make the declared ledger, of either kind, with all that another one had, and open it.
+
+    Raises:
+        ConflictError: There is one already; nothing was changed.
+        InputError, DamagedError, MachineError, AwsError: It cannot be made.
+    """
+    match ledger_location(declaration, folder):
+        case SqliteLocation(path):
+            restore_sqlite_ledger(path, contents)
+        case DynamoDbLocation(table, region):
+            from engine.ledger.dynamodb import restore_dynamodb_ledger
+            from engine.ledger.dynamodb_client import connect_table
+
+            restore_dynamodb_ledger(connect_table(region, table), contents)
+        case location:
+            assert_never(location)
+    ledger = open_ledger(declaration, folder)
+    if ledger is None:
+        raise DamagedError(f"the ledger {declaration.ledger} is not there any more")
     return ledger

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from engine.ledger.journal import JournalEntry
 
 CREATED, RECOVERED = "data_key_created", "recovered"
-_RESTORE = "bring the ledger back from a backup"
+_RESTORE = "move the ledger away, then `keyturn ledger recover` brings it back"
 _ATTEMPTS = 10
 
 
@@ -64,7 +64,7 @@ def verify_journal(ledger: Ledger, checkpoints: Sequence[Checkpoint] = ()) -> Ve
     entries = data_keys = 0
     for entry in walk_chain(ledger.journal()):
         entries = entry.number
-        data_keys += _told_data_keys(entry)
+        data_keys += told_data_keys(entry)
         if entries in wanted or entries == before.journal_length:
             hashes[entries] = entry.hash
     if hashes.get(before.journal_length) != before.journal_hash:
@@ -88,7 +88,7 @@ def _hold_against(checkpoint: Checkpoint, entries: int, hashes: Mapping[int, str
         raise DamagedError(
             f"{when} saw {point.length} journal entries, but the journal ends at entry {entries}: it was cut off,"
             " or brought back from an older copy",
-            "recover the ledger from a newer backup",
+            "move the ledger away, then `keyturn ledger recover --from` a newer backup",
         )
     if hashes.get(point.length) != point.hash:
         raise DamagedError(
@@ -113,7 +113,7 @@ def verify_data_keys(ledger: Ledger, journal: VerifiedJournal) -> int:
     for _ in range(_ATTEMPTS):
         found, counted = _count(ledger, head)
         census = Counter({(row.generation, row.key_arn): row.data_keys for row in ledger.census().rows})
-        told = journal.data_keys + sum(map(_told_data_keys, ledger.journal(journal.entries)))
+        told = journal.data_keys + sum(map(told_data_keys, ledger.journal(journal.entries)))
         if found == told and census == counted:
             return found
         after = ledger.head()
@@ -143,7 +143,8 @@ def _count(ledger: Ledger, head: Head) -> tuple[int, Counter[tuple[int, str]]]:
     return found, counted
 
 
-def _told_data_keys(entry: JournalEntry) -> int:
+def told_data_keys(entry: JournalEntry) -> int:
+    """Of how many data keys an entry tells for the first time."""
     if entry.event == CREATED:
         return 1
     told = entry.details.get("data_keys") if entry.event == RECOVERED else 0

@@ -1,0 +1,134 @@
+"""`keyturn ledger`: a complete backup of the ledger, and a lost ledger brought back."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from cli.display import note, print_json
+from cli.options import declaration_option, json_option
+from engine.errors import InputError, MachineError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from cli.workspace import Workspace
+    from engine.ledger.interface import DataKey
+
+
+@click.group("ledger")
+def command() -> None:
+    """Back the ledger up, and bring a lost one back.
+
+    The wrapped data keys in the ledger are as precious as the KMS key: without them no backup opens.
+    """
+
+
+@command.command("backup")
+@click.argument("file", type=click.Path(path_type=Path), metavar="FILE")
+@declaration_option
+@json_option
+def backup(file: Path, declaration_path: Path, as_json: bool) -> None:
+    """Write all that the ledger holds into FILE: wrapped data keys, head, journal. No plaintext key is in it.
+
+    FILE must not be there yet: an earlier backup is never replaced.
+    """
+    from cli.main import VERSION
+    from cli.workspace import load_workspace, now
+    from engine.ledger.backup import read_backup, write_backup
+
+    workspace = load_workspace(declaration_path)
+    ledger = workspace.ledger()
+    if file.exists():
+        raise InputError(f"{str(file)!r} is there already: a backup never replaces another", "choose another name")
+    temporary = file.with_name(f".{file.name}.{secrets.token_hex(8)}.new")
+    try:
+        try:
+            descriptor = os.open(temporary, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600)
+            with open(descriptor, "w+b") as stream:  # noqa: PTH123 - a descriptor has no path
+                summary = write_backup(ledger, stream, VERSION, now())
+                stream.flush()
+                os.fsync(stream.fileno())
+            read_backup(temporary)
+            os.link(temporary, file)
+        finally:
+            temporary.unlink(missing_ok=True)
+    except OSError as error:
+        raise MachineError(f"the backup {str(file)!r} cannot be written: {error.strerror}") from error
+    if as_json:
+        print_json(
+            {
+                "file": str(file),
+                "entries": summary.entries,
+                "data_keys": summary.data_keys,
+                "sha256": summary.sha256,
+            }
+        )
+        return
+    click.echo(f"{file}: {summary.data_keys} wrapped data keys, {summary.entries} journal entries")
+    note("keep it apart from this machine; `keyturn history --checkpoint` signs where the journal ends now")
+
+
+@command.command("recover")
+@click.option(
+    "--from",
+    "backup_path",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="A backup; what the vault has newer is added. Without it, all comes from the vault.",
+)
+@declaration_option
+@json_option
+def recover(backup_path: Path | None, declaration_path: Path, as_json: bool) -> None:
+    """Bring a lost ledger back, into the place that the declaration names, where there is none.
+
+    Every snapshot in the vault carries the wrapped-key records that it needs, so the vault alone is enough to
+    restore every backup. A ledger that is there is never overwritten.
+    """
+    from cli.workspace import actor, load_workspace, now
+    from engine.ledger.backup import read_backup
+    from engine.ledger.conflicts import not_empty
+    from engine.ledger.opening import open_ledger, restore_ledger
+    from engine.ledger.recovery import plan_recovery
+
+    workspace = load_workspace(declaration_path)
+    declaration, folder = workspace.declaration, workspace.folder
+    existing = open_ledger(declaration, folder)
+    if existing is not None:
+        raise not_empty(existing.location)
+    contents = read_backup(backup_path) if backup_path is not None else None
+    who = actor(workspace, "ledger recover")
+    recovered = plan_recovery(declaration, contents, _records(workspace), who, now())
+    ledger = restore_ledger(declaration, folder, recovered.contents)
+    head = ledger.head()
+    number = head.state.current_number
+    if as_json:
+        print_json(
+            {
+                "ledger": ledger.location,
+                "from_backup": recovered.from_backup,
+                "from_vault": recovered.from_vault,
+                "entries": head.journal_length,
+                "current": number,
+                "to_be_proved": recovered.unproved,
+            }
+        )
+        return
+    click.echo(f"recovered: {ledger.location} with {recovered.from_backup + recovered.from_vault} wrapped data keys")
+    if backup_path is not None:
+        click.echo(f"  {recovered.from_backup} as in the backup, {recovered.from_vault} newer ones from the vault")
+    if recovered.unproved:
+        click.echo(f"next: `keyturn rotate --to {number}` proves that each opens, and moves what is left behind")
+    click.echo("next: `keyturn verify`, with the newest checkpoint that there is")
+
+
+def _records(workspace: Workspace) -> Iterator[DataKey]:
+    """The wrapped-key records of the tenant's vault; none where there is no vault."""
+    from engine.jobs.vault import open_vault
+
+    vault = open_vault(workspace.declaration.vault, workspace.folder, workspace.declaration.tenant)
+    return iter(()) if vault is None else (record.data_key for record in vault.every_key_record())
