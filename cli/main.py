@@ -37,6 +37,7 @@ COMMANDS = (
     ("release", "cli.release", "Release a retired key, which may then be deleted; record that it is gone."),
     ("revoke", "cli.revoke", "Take away the access to every key, at once."),
     ("reinstate", "cli.reinstate", "Give the access back that revoke took away."),
+    ("doctor", "cli.doctor", "Compare declaration, real keys and ledger; say what mends each difference."),
     ("history", "cli.history", "Show the journal of what happened to the keys."),
     ("verify", "cli.verify", "Hold the journal and the data keys against themselves and a checkpoint."),
     ("ledger", "cli.ledger", "Back the ledger up; bring a lost one back."),

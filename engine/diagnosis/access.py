@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 from engine.access import (
     VENDOR_REQUIRED_ACTIONS,
     Caller,
+    Grant,
+    KeyPolicy,
     KeyState,
     Request,
     Verdict,
@@ -14,74 +16,43 @@ from engine.access import (
     parse_key_policy,
     vendor_excess,
 )
+from engine.arn import principal_account
 from engine.declaration import GENERATION_TAG, TENANT_TAG
-from engine.diagnosis.model import Case, Difference, KeyFacts
+from engine.diagnosis.model import Case, Difference, unseen
 from engine.errors import InputError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator
 
     from engine.declaration import Declaration
+    from engine.kms import KeyDetails
     from engine.lifecycle import TenantState
 
+_DEPLOY = "`npx cdktf deploy`"
 
-def compare_access(declaration: Declaration, state: TenantState, case: Case, facts: KeyFacts) -> Iterator[Difference]:
+
+def compare_access(
+    declaration: Declaration, state: TenantState, case: Case, details: KeyDetails
+) -> Iterator[Difference]:
     """What policy, grants and tags give the vendor, against what it needs and what is declared."""
-    known = case.known
-    if known is None or facts.details is None or facts.policy is None or facts.grants is None or facts.tags is None:
-        yield Difference(
-            case.number,
-            "access",
-            f"not to be seen ({'; '.join(facts.troubles) or 'no reason given'})",
-            "policy, grants and tags",
-            "Whether the vendor can use the key is not known.",
-            "look at the permissions of these credentials",
-        )
+    facts = case.facts
+    for what, value in (("policy", facts.policy), ("grants", facts.grants), ("tags", facts.tags)):
+        if value is None:
+            reason = facts.troubles.get(what, "nobody looked")
+            yield unseen(case.number, f"key {what}", reason, "Whether the key is as declared is not known.")
+    yield from _tags(declaration, case)
+    if facts.grants is not None:
+        yield from _grants(declaration, state, case, facts.grants)
+    if facts.policy is None:
         return
-    arn, details = str(known.key_arn), facts.details
     try:
         policy = parse_key_policy(facts.policy)
     except InputError as error:
-        yield Difference(
-            case.number, "key policy", error.message, "a policy that can be read", "", "`npx cdktf deploy`"
-        )
+        meaning = "Whether the vendor can use the key is not known."
+        yield Difference(case.number, "key policy", error.message, "a policy that can be read", meaning, _DEPLOY)
         return
-    yield from _tags(declaration, case, facts.tags)
-    vendor = Caller.account(declaration.vendor.account_id, known.key_arn.partition)
-    lacking = [
-        action.removeprefix("kms:")
-        for action in VENDOR_REQUIRED_ACTIONS
-        if evaluate(policy, facts.grants, vendor, Request(action, arn, known.key_arn.account_id)).verdict
-        is not Verdict.YES
-    ]
-    if lacking and known.must_stay_enabled and not state.revoked:
-        yield Difference(
-            case.number,
-            "vendor access",
-            f"lacks {', '.join(lacking)}",
-            "all that backups and restores need",
-            "Backups and restores of what stands under this key fail.",
-            "`npx cdktf deploy`",
-        )
-    if not lacking and state.revoked and details.state is KeyState.ENABLED:
-        yield Difference(
-            case.number,
-            "revocation",
-            "an enabled key with complete access for the vendor",
-            "a disabled key, or none of the vendor's statements and grants",
-            "The vendor can read and write what stands under this key.",
-            "`keyturn revoke`",
-        )
-    if excess := vendor_excess(policy, facts.grants, vendor, arn, known.key_arn.account_id):
-        names = ", ".join(sorted({str(getattr(item, "action", item)).removeprefix("kms:") for item in excess}))
-        yield Difference(
-            case.number,
-            "vendor access",
-            f"more than it needs: {names}",
-            "what backups and restores need, and nothing else",
-            "The vendor could change or destroy your key.",
-            "`npx cdktf deploy`",
-        )
+    if facts.grants is not None:
+        yield from _vendor(declaration, state, case, details, policy, facts.grants)
     if case.expected_policy is not None and policy.canonical() != parse_key_policy(case.expected_policy).canonical():
         yield Difference(
             case.number,
@@ -89,12 +60,98 @@ def compare_access(declaration: Declaration, state: TenantState, case: Case, fac
             "another meaning than declared",
             f"what `keyturn policy show {case.number}` prints",
             "Somebody changed it outside of the code, or the change is not deployed.",
-            "`npx cdktf diff` shows it, `npx cdktf deploy` mends it",
+            f"`npx cdktf diff` shows it, {_DEPLOY} mends it",
         )
 
 
-def _tags(declaration: Declaration, case: Case, tags: Mapping[str, str]) -> Iterator[Difference]:
-    if case.declared is None or not case.declared.made_by_stacks:
+def _vendor(
+    declaration: Declaration,
+    state: TenantState,
+    case: Case,
+    details: KeyDetails,
+    policy: KeyPolicy,
+    grants: tuple[Grant, ...],
+) -> Iterator[Difference]:
+    arn = case.known.key_arn
+    vendor = Caller.account(declaration.vendor.account_id, arn.partition)
+    verdicts = {
+        action.removeprefix("kms:"): evaluate(policy, grants, vendor, Request(action, str(arn), arn.account_id)).verdict
+        for action in VENDOR_REQUIRED_ACTIONS
+    }
+    lacking = [name for name, verdict in verdicts.items() if verdict is not Verdict.YES]
+    if lacking and case.known.must_stay_enabled and not state.revoked:
+        yield Difference(
+            case.number,
+            "vendor access",
+            f"lacks {', '.join(lacking)}",
+            "all that backups and restores need",
+            "Backups and restores of what stands under this key fail.",
+            _DEPLOY,
+        )
+    left = [name for name, verdict in verdicts.items() if verdict is not Verdict.NO]
+    if state.revoked and details.state is KeyState.ENABLED and left:
+        yield Difference(
+            case.number,
+            "revocation",
+            f"an enabled key, on which the vendor has {', '.join(left)}",
+            "a disabled key, or none of the vendor's statements and grants",
+            "The vendor can still use what stands under this key.",
+            "`keyturn revoke`",
+        )
+    if excess := vendor_excess(policy, grants, vendor, str(arn), arn.account_id):
+        names = ", ".join(sorted({item.action.removeprefix("kms:") for item in excess}))
+        yield Difference(
+            case.number,
+            "vendor access",
+            f"more than it needs: {names}",
+            "what backups and restores need, and nothing else",
+            "The vendor could change or destroy your key.",
+            _DEPLOY,
+        )
+
+
+def _grants(
+    declaration: Declaration, state: TenantState, case: Case, grants: tuple[Grant, ...]
+) -> Iterator[Difference]:
+    vendor, own = declaration.vendor.account_id, declaration.account.account_id
+    accounts = {grant.grant_id: principal_account(grant.grantee_principal) for grant in grants}
+    theirs = [grant for grant in grants if accounts[grant.grant_id] == vendor]
+    ours = [grant for grant in theirs if grant.issuing_account in {None, own}]
+    by_stacks = case.declared is not None and case.declared.made_by_stacks
+    if declaration.vendor_access.by_grant and by_stacks and case.known.must_stay_enabled and not state.revoked:
+        if not ours:
+            yield Difference(
+                case.number,
+                "grant",
+                "none for the vendor",
+                f"one, as vendor_access is {declaration.vendor_access.value}",
+                "The vendor's access is not given the declared way.",
+                _DEPLOY,
+            )
+    elif ours and not declaration.vendor_access.by_grant:
+        yield Difference(
+            case.number,
+            "grant",
+            f"{len(ours)} for the vendor",
+            f"none, as vendor_access is {declaration.vendor_access.value}",
+            "The vendor has access in another way than declared.",
+            "`aws kms revoke-grant`",
+        )
+    strangers = sorted({account for account in accounts.values() if account not in {vendor, own, None}} - {None})
+    if strangers:
+        yield Difference(
+            case.number,
+            "grant",
+            f"to account {', '.join(str(account) for account in strangers)}",
+            "none but to the vendor's and your own account",
+            "Somebody else can use the key.",
+            "`aws kms revoke-grant`, after finding out who made it",
+        )
+
+
+def _tags(declaration: Declaration, case: Case) -> Iterator[Difference]:
+    tags = case.facts.tags
+    if tags is None or case.declared is None or not case.declared.made_by_stacks:
         return
     expected = {TENANT_TAG: declaration.tenant, GENERATION_TAG: str(case.number)}
     wrong = {name: tags.get(name) for name, value in expected.items() if tags.get(name) != value}
@@ -102,8 +159,8 @@ def _tags(declaration: Declaration, case: Case, tags: Mapping[str, str]) -> Iter
         yield Difference(
             case.number,
             "tags",
-            ", ".join(f"{name} = {value}" for name, value in wrong.items()),
+            ", ".join(f"{name} = {value or 'missing'}" for name, value in wrong.items()),
             ", ".join(f"{name} = {expected[name]}" for name in wrong),
             "Review and validation know the key by its tags.",
-            "`npx cdktf deploy`",
+            _DEPLOY,
         )

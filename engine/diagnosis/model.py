@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from engine.access import Grant
+    from engine.access import Grant, KeyState
     from engine.declaration import DeclaredGeneration
     from engine.kms import KeyDetails, KeyUsage
     from engine.lifecycle import Generation
@@ -16,15 +16,40 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class KeyFacts:
-    """What KMS shows of one key; a part that it did not show is None, with the reason in `troubles`."""
+    """What KMS shows of one key; a part that it did not show is None, with the reason in `troubles`.
+
+    Attributes:
+        details: What DescribeKey tells, or None.
+        gone: Whether KMS answered that there is no such key.
+        policy: The key policy, JSON.
+        grants: The grants.
+        tags: The tags.
+        rotation_days: After how many days KMS rotates the material; 0 for never.
+        usage: The last use.
+        replicas: The states of the other keys of its family by ARN; None for one that could not be looked at.
+        troubles: Why a part is missing, by its name: `details`, `policy`, `grants`, `tags`, `rotation`, `usage`.
+    """
 
     details: KeyDetails | None
+    gone: bool = False
     policy: str | None = None
     grants: tuple[Grant, ...] | None = None
     tags: Mapping[str, str] | None = None
     rotation_days: int | None = None
     usage: KeyUsage | None = None
-    troubles: tuple[str, ...] = ()
+    replicas: Mapping[str, KeyState | None] = field(default_factory=dict)
+    troubles: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Aliases:
+    """What the declared aliases point to: by name the key's ARN, or None where there is no such alias.
+
+    A name that could not be looked up is missing, with the reason in `troubles`.
+    """
+
+    targets: Mapping[str, str | None]
+    troubles: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,11 +75,22 @@ class Difference:
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """One generation with all that is known of it."""
+    """One generation that the ledger knows, with all that KMS shows and the declaration says of it."""
 
-    number: int
+    known: Generation
     declared: DeclaredGeneration | None
-    known: Generation | None
-    facts: KeyFacts | None
+    facts: KeyFacts
     expected_policy: str | None
     data_keys: int
+
+    @property
+    def number(self) -> int:
+        """The generation's number."""
+        return self.known.number
+
+
+def unseen(number: int | None, what: str, reason: str, meaning: str) -> Difference:
+    """A part that could not be looked at: that is a difference, not a match."""
+    return Difference(
+        number, what, f"not to be seen ({reason})", "something to compare", meaning, "look at these credentials"
+    )

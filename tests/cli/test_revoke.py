@@ -11,11 +11,13 @@ import pytest
 from engine.declaration import parse_declaration
 from engine.errors import MachineError
 from stacks.custody import custody_of
-from tests.builders import CUSTOMER, VENDOR, declared_generations
+from stacks.key_policy import key_policy
+from tests.builders import CUSTOMER, DECLARATION, REGION, VENDOR, declared_generations
+from tests.cli.conftest import AGREEMENT, Repository
 from tests.cli.conftest import VENDOR as AS_VENDOR
-from tests.cli.conftest import Repository
 from tests.cli.test_rotate import fill
 from tests.sandbox_fixtures import refused
+from tests.tenant_keys import make_key
 
 if TYPE_CHECKING:
     from tests.sandbox_fixtures import Account
@@ -52,6 +54,38 @@ def rotated(repository: Repository) -> tuple[str, str]:
     second = repository.with_second_generation()
     assert repository.keyturn("rotate", "--to", "2", "--key-arn", second, *AS_VENDOR).exit_code == 0
     return first, second
+
+
+def with_replicas(repository: Repository, *regions: str, declared: str) -> str:
+    """A tenant that is enabled with a multi-Region key, which has replicas; the key's ARN."""
+    text = DECLARATION.replace("first key", f"first key\n    multi_region: true\n    replicas: {declared}")
+    declaration = repository.declare(text.replace("alias/northwind-ekm", "alias/none-ekm"))
+    first = make_key(repository.customer, declaration, 1, MultiRegion=True)
+    policy = key_policy(declaration, 1).to_json()
+    for region in regions:
+        repository.customer.kms.replicate_key(KeyId=first, ReplicaRegion=region, Policy=policy)
+    assert repository.keyturn("enable", "--key-arn", first, *AGREEMENT, *AS_VENDOR).exit_code == 0
+    return first
+
+
+@pytest.mark.requirement("EKM-10")
+@pytest.mark.parametrize("way", ["disable", "access"])
+def test_replicas_are_revoked_in_their_own_regions_whether_declared_or_not(repository: Repository, way: str) -> None:
+    first = with_replicas(repository, "eu-west-1", "eu-west-3", declared="[eu-west-1]")
+    keys = {region: first.replace(REGION, region) for region in (REGION, "eu-west-1", "eu-west-3")}
+    ended = repository.keyturn("revoke", "--yes", "--way", way, "--json")
+    assert ended.exit_code == 0, ended.err
+    assert {key["key_arn"] for key in ended.document["keys"]} == set(keys.values())
+    for region, arn in keys.items():
+        kms = repository.customer.client("kms", region)
+        policy = kms.get_key_policy(KeyId=arn, PolicyName="default")["Policy"]
+        assert kms.describe_key(KeyId=arn)["KeyMetadata"]["Enabled"] is (way == "access")
+        assert (VENDOR in policy) is (way == "disable")
+    assert repository.keyturn("reinstate", "--yes").exit_code == 0
+    for region, arn in keys.items():
+        kms = repository.customer.client("kms", region)
+        assert kms.describe_key(KeyId=arn)["KeyMetadata"]["Enabled"] is True
+        assert VENDOR in kms.get_key_policy(KeyId=arn, PolicyName="default")["Policy"]
 
 
 @pytest.mark.requirement("EKM-10")
