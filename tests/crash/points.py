@@ -1,0 +1,103 @@
+"""The points at which a process under test may be killed, wrapped around its ports from outside.
+
+There are two around each of these, one before it happens and one after it took effect but before its answer is
+used:
+
+- a request to AWS, where botocore hands it to the network: every call of KMS, STS, CloudTrail and DynamoDB;
+- a transaction of SQLite that changes something, where it is committed;
+- an object of the vault, where it appears under its name.
+
+Nothing of this is in the production code.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sqlite3
+import threading
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+BEFORE, AFTER = "before", "after"
+
+
+class Points:
+    """Counts the points, and kills the process at one of them."""
+
+    def __init__(self, kill_at: int | None) -> None:
+        self._kill_at = kill_at
+        self._lock = threading.Lock()
+        self.names: list[str] = []
+
+    def reach(self, moment: str, what: str) -> None:
+        with self._lock:
+            self.names.append(f"{moment} {what}")
+            if len(self.names) == self._kill_at:
+                os.kill(os.getpid(), signal.SIGKILL)
+                signal.pause()
+
+    def around(self, what: str, act: Callable[[], Any]) -> Any:
+        self.reach(BEFORE, what)
+        result = act()
+        self.reach(AFTER, what)
+        return result
+
+    def install(self) -> None:
+        """Wrap the ports of this process."""
+        self._wrap_requests()
+        self._wrap_transactions()
+        self._wrap_objects()
+
+    def _wrap_requests(self) -> None:
+        from botocore.httpsession import URLLib3Session
+
+        send, points = URLLib3Session.send, self
+
+        def counted(session: Any, request: Any) -> Any:
+            target = request.headers.get("X-Amz-Target", b"")
+            name = target.decode() if isinstance(target, bytes) else str(target)
+            what = f"request {name or urlsplit(request.url).netloc}"
+            return points.around(what, lambda: send(session, request))
+
+        setattr(URLLib3Session, "send", counted)  # noqa: B010 - its type is not ours to keep
+
+    def _wrap_transactions(self) -> None:
+        connect, points = sqlite3.connect, self
+
+        class Connection(sqlite3.Connection):
+            committed_changes = 0
+
+            def commit(self) -> None:
+                self._committing(super().commit)
+
+            def execute(self, sql: str, *parameters: Any) -> sqlite3.Cursor:
+                if sql.strip().upper() in {"COMMIT", "END"}:
+                    cursor: list[sqlite3.Cursor] = []
+                    plain = super().execute
+                    self._committing(lambda: cursor.append(plain(sql, *parameters)))
+                    return cursor[0]
+                return super().execute(sql, *parameters)
+
+            def _committing(self, act: Callable[[], object]) -> None:
+                if not self.in_transaction or self.total_changes == self.committed_changes:
+                    act()
+                    return
+                points.around("transaction", act)
+                self.committed_changes = self.total_changes
+
+        def counted(*arguments: Any, **named: Any) -> Any:
+            return connect(*arguments, **{"factory": Connection, **named})
+
+        setattr(sqlite3, "connect", counted)  # noqa: B010
+
+    def _wrap_objects(self) -> None:
+        replace, points = os.replace, self
+
+        def counted(source: Any, destination: Any, **named: Any) -> None:
+            points.around("object", lambda: replace(source, destination, **named))
+
+        setattr(os, "replace", counted)  # noqa: B010

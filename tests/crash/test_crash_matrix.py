@@ -1,0 +1,126 @@
+"""Killed at every durable write and around every call, an operation loses nothing and can be gone on with.
+
+The bounded matrix, in every run of the tests, tries some points of each operation; the full one (`make soak`)
+tries all of them. Both say how many they tried, and hold the count against a trace taken outside the process.
+"""
+
+from __future__ import annotations
+
+import signal
+from contextlib import closing
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.crash.points import AFTER, BEFORE
+from tests.crash.trace import Trace, traced
+from tests.crash.world import KINDS, OPERATIONS
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from engine.lifecycle import TenantState
+    from tests.crash.trace import RequestCounter
+    from tests.crash.world import Tenant
+    from tests.crash.zygote import Ended
+
+    TenantBefore = Callable[[str, str], Tenant]
+
+_SOME = {"sqlite": 7, "dynamodb": 4}
+
+
+def state_of(tenant: Tenant) -> TenantState:
+    with closing(tenant.ledger()) as ledger:
+        return ledger.head().state
+
+
+def counted(points: Sequence[str], moment: str) -> Trace:
+    """What the process itself says that it did."""
+    kinds = [name.split()[1] for name in points if name.startswith(f"{moment} ")]
+    return Trace(kinds.count("request"), kinds.count("transaction"), kinds.count("object"))
+
+
+def undisturbed(tenant: Tenant, requests: RequestCounter) -> tuple[str, ...]:
+    """All points of an operation; the trace from outside shows the same."""
+    copy = tenant.copy()
+    with traced(requests, copy.folder) as trace:
+        ended = copy.run()
+    assert ended.exit_code == 0, ended.err
+    assert counted(ended.points, BEFORE) == counted(ended.points, AFTER) == trace
+    copy.assert_nothing_is_lost(state_of(tenant))
+    copy.assert_done()
+    copy.assert_every_payload_is_restored()
+    copy.delete()
+    return ended.points
+
+
+def killed_at(tenant: Tenant, number: int, points: Sequence[str], requests: RequestCounter) -> Ended:
+    """Kill an operation at one point, look at what is left, go on, and look again."""
+    copy, before = tenant.copy(), state_of(tenant)
+    with traced(requests, copy.folder) as trace:
+        ended = copy.run(kill_at=number)
+    if ended.exit_code == -signal.SIGKILL:
+        took_effect = counted(points[:number], AFTER).total
+        # DynamoDB's census asks several shards at once: some are under way when the process is killed.
+        assert trace.total == took_effect if tenant.store is None else trace.total >= took_effect
+        copy.assert_nothing_is_lost(before)
+    copy.resume()
+    copy.assert_nothing_is_lost(before)
+    copy.assert_done()
+    copy.assert_every_payload_is_restored()
+    copy.delete()
+    return ended
+
+
+def matrix(tenant: Tenant, requests: RequestCounter, most: int | None, capsys: pytest.CaptureFixture[str]) -> None:
+    points = undisturbed(tenant, requests)
+    numbers = _chosen(points, most)
+    tried = [killed_at(tenant, number, points, requests) for number in numbers]
+    killed = sum(ended.exit_code == -signal.SIGKILL for ended in tried)
+    assert killed == len(numbers)
+    with capsys.disabled():
+        kind = "sqlite" if tenant.store is None else "dynamodb"
+        count = counted(points, BEFORE)
+        print(
+            f"\n{tenant.command[0]} on {kind}: killed at {killed} of {len(points)} points; twice"
+            f" {count.requests} requests, {count.transactions} transactions, {count.objects} objects,"
+            f" as the trace from outside shows: {2 * count.total}"
+        )
+
+
+def _chosen(points: Sequence[str], most: int | None) -> list[int]:
+    """All points; or some, the durable writes and the moves of data keys first."""
+    numbers = list(range(1, len(points) + 1))
+    if most is None or len(numbers) <= most:
+        return numbers
+    writes = ("transaction", "object", "UpdateItem", "TransactWriteItems", "PutItem", "ReEncrypt")
+    telling = [number for number in numbers if any(word in points[number - 1] for word in writes)] or numbers
+    step = max(1, len(telling) / most)
+    return sorted({telling[int(index * step)] for index in range(min(most, len(telling)))} | {numbers[-1]})
+
+
+@pytest.mark.requirement("EKM-34")
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("operation", OPERATIONS)
+def test_killed_at_some_points_nothing_is_lost_and_the_operation_goes_on(
+    operation: str,
+    kind: str,
+    before: TenantBefore,
+    requests: RequestCounter,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    matrix(before(operation, kind), requests, _SOME[kind], capsys)
+
+
+@pytest.mark.soak
+@pytest.mark.timeout(1800)
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("operation", OPERATIONS)
+def test_killed_at_every_point_nothing_is_lost_and_the_operation_goes_on(
+    operation: str,
+    kind: str,
+    before: TenantBefore,
+    requests: RequestCounter,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    matrix(before(operation, kind), requests, None, capsys)
