@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     TenantBefore = Callable[[str, str], Tenant]
 
-_SOME = {"sqlite": 7, "dynamodb": 4}
+_SOME = {"sqlite": 6, "dynamodb": 2}
 
 
 def state_of(tenant: Tenant) -> TenantState:
@@ -54,7 +54,7 @@ def undisturbed(tenant: Tenant, requests: RequestCounter) -> tuple[str, ...]:
     return ended.points
 
 
-def killed_at(tenant: Tenant, number: int, points: Sequence[str], requests: RequestCounter) -> Ended:
+def killed_at(tenant: Tenant, number: int, points: Sequence[str], requests: RequestCounter, *, restores: bool) -> Ended:
     """Kill an operation at one point, look at what is left, go on, and look again."""
     copy, before = tenant.copy(), state_of(tenant)
     with traced(requests, copy.folder) as trace:
@@ -67,7 +67,8 @@ def killed_at(tenant: Tenant, number: int, points: Sequence[str], requests: Requ
     copy.resume()
     copy.assert_nothing_is_lost(before)
     copy.assert_done()
-    copy.assert_every_payload_is_restored()
+    if restores:
+        copy.assert_every_payload_is_restored()
     copy.delete()
     return ended
 
@@ -75,7 +76,11 @@ def killed_at(tenant: Tenant, number: int, points: Sequence[str], requests: Requ
 def matrix(tenant: Tenant, requests: RequestCounter, most: int | None, capsys: pytest.CaptureFixture[str]) -> None:
     points = undisturbed(tenant, requests)
     numbers = _chosen(points, most)
-    tried = [killed_at(tenant, number, points, requests) for number in numbers]
+    # That every data key opens to what it was is asserted each time; a restore of all payloads takes longer.
+    tried = [
+        killed_at(tenant, number, points, requests, restores=most is None or number == numbers[len(numbers) // 2])
+        for number in numbers
+    ]
     killed = sum(ended.exit_code == -signal.SIGKILL for ended in tried)
     assert killed == len(numbers)
     with capsys.disabled():

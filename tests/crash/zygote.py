@@ -6,6 +6,7 @@ commands that run at the same time; each may have a point at which it kills itse
 
 from __future__ import annotations
 
+import functools
 import json
 import os
 import subprocess
@@ -13,6 +14,8 @@ import sys
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from tests.builders import REGION
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -101,10 +104,24 @@ def _serve() -> None:
 
     for name in _TO_IMPORT.split():
         importlib.import_module(name)
+    _read_service_models()
     for line in sys.stdin:
         children = [_fork(run) for run in json.loads(line)]
         codes = [os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) for child in children]
         print(json.dumps(codes), flush=True)
+
+
+def _read_service_models() -> None:
+    """Read botocore's descriptions of the services once, for all that is forked from here."""
+    import boto3
+    from botocore.loaders import JSONFileLoader
+
+    setattr(JSONFileLoader, "load_file", functools.cache(JSONFileLoader.load_file))  # noqa: B010
+    setattr(JSONFileLoader, "__hash__", lambda _: 0)  # noqa: B010 - every one of them reads the same files
+    setattr(JSONFileLoader, "__eq__", lambda _, other: isinstance(other, JSONFileLoader))  # noqa: B010
+    session = boto3.session.Session("none", "none", region_name=REGION)
+    for service in ("kms", "sts", "dynamodb", "cloudtrail"):
+        getattr(session, "client")(service)  # noqa: B009 - the names are literals to the type checker
 
 
 def _fork(run: dict[str, object]) -> int:
