@@ -39,6 +39,9 @@ lint: .venv/.installed ## ruff and mypy
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 
+soak: setup ## The long tests: every point of the crash matrix, faults, many processes
+	$(BIN)/python -m pytest -m soak $(SOAK)
+
 bench: setup ## Benchmarks, as ratios; writes .bench/results.json
 	$(BIN)/python -m tests.bench $(BENCH)
 
