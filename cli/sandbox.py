@@ -11,6 +11,7 @@ import click
 from cli.display import note, print_json
 from cli.main import TerminatedError
 from cli.options import json_option
+from engine.printing import printable
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -181,6 +182,22 @@ def clock(forward: timedelta | None, port: int, as_json: bool) -> None:
         print_json(asdict(moved))
         return
     click.echo(moved.now)
+
+
+@command.command("tenant")
+@click.argument("folder", type=click.Path(path_type=Path))
+@click.option("--megabytes", type=click.IntRange(3, 100_000), default=87, show_default=True, help="About how large.")
+@click.option("--seed", type=int, default=1, show_default=True, help="Another one makes another tenant.")
+@json_option
+def tenant(folder: Path, megabytes: int, seed: int, as_json: bool) -> None:
+    """Write a made-up tenant of every product into a new FOLDER, to back up and restore."""
+    from engine.jobs.sample_tenant import TenantSize, make_sample_tenant
+
+    made = make_sample_tenant(folder, TenantSize.about(megabytes), seed)
+    if as_json:
+        print_json({"folder": str(folder), "files": made.files, "bytes": made.bytes})
+        return
+    click.echo(f"{printable(str(folder))}: {made.files} files, {made.bytes / 1_000_000:.1f} MB")
 
 
 def _settings(

@@ -40,7 +40,18 @@ from engine.sandbox import Identity, Sandbox, SandboxSettings, require_sandbox, 
 if TYPE_CHECKING:
     from engine.kms import Kms
 
-_LATE = TenantSize(users=1, mails=12, documents=0, sites=0, teams=0, groups=0, public_folders=0)
+_LATE = TenantSize(
+    users=1,
+    mails=12,
+    documents=0,
+    sites=0,
+    teams=0,
+    groups=0,
+    public_folders=0,
+    google_users=0,
+    team_drives=0,
+    directory_users=0,
+)
 
 
 def tell_story(source: Path | None, keep: Path | None) -> ExitCode:

@@ -127,3 +127,15 @@ def test_faults_and_the_clock_of_a_running_sandbox_are_changed_from_the_command_
 def test_what_is_no_fault_is_a_mistake_of_usage(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["sandbox", *arguments]) == 2
     assert "hint:" in capsys.readouterr().err
+
+
+def test_a_made_up_tenant_is_written_into_a_new_folder_alone(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    arguments = ["sandbox", "tenant", str(tmp_path / "tenant"), "--megabytes", "3", "--json"]
+    assert run(arguments) == 0
+    made = json.loads(capsys.readouterr().out)
+    files = [path for path in (tmp_path / "tenant").rglob("*") if path.is_file()]
+    assert (made["files"], made["bytes"]) == (len(files), sum(path.stat().st_size for path in files))
+    assert run(arguments) == 3
+    assert "not empty" in capsys.readouterr().err

@@ -90,7 +90,7 @@ def test_mails_of_any_form_come_as_one_mbox_that_python_reads_back(world: World,
 @pytest.mark.requirement("EKM-42")
 def test_the_mails_are_what_they_were(world: World) -> None:
     world.source.rmdir()
-    make_sample_tenant(world.source, TenantSize(users=2, mails=12, documents=0, document_bytes=20_000))
+    make_sample_tenant(world.source, TenantSize(users=2, google_users=0, mails=12, documents=0, document_bytes=20_000))
     assert succeeded(world.back_up())
     report = get(world)
     assert succeeded(report)

@@ -7,6 +7,7 @@ import email
 import email.policy
 import io
 import json
+import mailbox
 import re
 import struct
 import zipfile
@@ -17,7 +18,9 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
+from engine.catalogue import APPLICATIONS, Product, WorkflowKind, find_workflow
 from engine.errors import InputError
+from engine.jobs.restore import RestoreRequest, download, restore
 from engine.jobs.sample_tenant import TenantSize, make_sample_tenant
 from engine.jobs.workloads import find_workloads
 from tests.engine.jobs.world import succeeded, tree
@@ -27,7 +30,7 @@ if TYPE_CHECKING:
 
     from tests.engine.jobs.world import World
 
-SMALL = TenantSize(users=3, mails=12, documents=10, document_bytes=20_000)
+SMALL = TenantSize(users=4, mails=12, documents=10, document_bytes=20_000)
 
 
 @pytest.fixture(scope="module")
@@ -54,16 +57,54 @@ def test_by_default_it_has_some_hundreds_of_files_and_at_least_50_megabytes(tmp_
     assert made.bytes >= 50_000_000
 
 
-def test_it_has_every_application_of_microsoft_365(small: Path) -> None:
+@pytest.mark.parametrize("megabytes", [3, 30])
+def test_it_is_about_as_large_as_it_was_asked_to_be(tmp_path: Path, megabytes: int) -> None:
+    made = make_sample_tenant(tmp_path / "tenant", TenantSize.about(megabytes))
+    assert megabytes * 0.6 < made.bytes / 1_000_000 < megabytes * 1.7
+    assert TenantSize.about(870).users == 10 * TenantSize().users
+
+
+def test_it_has_every_application_of_every_product(small: Path) -> None:
     applications = Counter(workload.application for workload in find_workloads(small))
     assert applications == {
-        "exchange_online": 3,
-        "onedrive": 3,
+        "exchange_online": 4,
+        "onedrive": 4,
         "sharepoint": 3,
         "teams": 3,
         "groups": 2,
         "public_folder": 2,
+        "gmail": 2,
+        "google_drive": 2,
+        "team_drive": 1,
+        "directory": 1,
     }
+    assert applications.keys() == {application.name for application in APPLICATIONS}
+
+
+def test_its_mailboxes_come_in_every_form(small: Path) -> None:
+    boxes = list(small.rglob("*.mbox"))
+    for path in boxes:
+        found = mailbox.mbox(path, create=False)
+        assert len(found) > 0
+        assert all(message["Message-ID"] and message["Date"] for message in found)
+        found.close()
+    maildirs = [mailbox.Maildir(path, create=False) for path in small.rglob("Maildir")]
+    in_maildirs = [message for maildir in maildirs for message in maildir]
+    assert boxes
+    assert len(in_maildirs) > 0
+    assert all(message["Message-ID"] for message in in_maildirs)
+
+
+def test_its_directory_is_made_of_objects_that_refer_to_each_other(small: Path) -> None:
+    objects = [json.loads(path.read_text(encoding="utf-8")) for path in (small / "directory").rglob("*.json")]
+    kinds = {found["@odata.type"].rpartition(".")[2] for found in objects}
+    assert kinds == {
+        *("user", "group", "device", "directoryRole", "application", "servicePrincipal", "conditionalAccessPolicy")
+    }
+    known = {found["id"] for found in objects}
+    for found in objects:
+        for member in found.get("members", []):
+            assert (member if isinstance(member, str) else member["id"]) in known
 
 
 def test_mails_are_mails(small: Path) -> None:
@@ -127,7 +168,7 @@ def test_tables_and_chats_can_be_read(small: Path) -> None:
     for path in small.rglob("*.csv"):
         rows = list(csv.reader(io.StringIO(path.read_text(encoding="utf-8"))))
         assert {len(row) for row in rows} == {3}
-    for path in small.rglob("*.json"):
+    for path in small.rglob("messages.json"):
         assert json.loads(path.read_text(encoding="utf-8"))["messages"]
 
 
@@ -141,8 +182,12 @@ def test_a_folder_with_something_in_it_is_left_alone(tmp_path: Path) -> None:
 def test_a_sample_tenant_comes_back_byte_for_byte(world: World) -> None:
     world.source.rmdir()
     make_sample_tenant(world.source, SMALL)
-    assert succeeded(world.back_up())
-    assert succeeded(world.restore())
+    for product in Product:
+        assert succeeded(world.back_up(workflow=find_workflow(product, WorkflowKind.BACKUP)))
+        way = WorkflowKind.DOWNLOAD if product is Product.ENTRA_ID else WorkflowKind.RESTORE
+        request = RestoreRequest(world.root / "restored")
+        bring_back = download if way is WorkflowKind.DOWNLOAD else restore
+        assert succeeded(bring_back(world.context, find_workflow(product, way), request))
     source, restored = tree(world.source), tree(world.root / "restored")
     assert {path: what for path, what in restored.items() if "/" in path} == {
         path: what for path, what in source.items() if "/" in path
