@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -217,6 +218,7 @@ def job_context(
     from cli.progress import progress
     from engine.jobs.events import JsonLinesEvents
     from engine.jobs.operation import JobContext
+    from engine.jobs.progress import Pace
     from engine.ledger.opening import open_or_create_ledger, require_no_lost_ledger
 
     who = actor(workspace, command)
@@ -228,14 +230,13 @@ def job_context(
     ledger = existing or open_or_create_ledger(
         workspace.declaration, workspace.folder, who, now(), vault_is_empty=vault.is_empty()
     )
-    done = 0
+    pace = Pace()
 
     with progress(command, bytes_counted=True) as advance:
 
         def advanced(step: Progressed) -> None:
-            nonlocal done
-            done += step.bytes
-            advance(done, None)
+            pace.progressed(step)
+            advance(pace.done, pace.total)
 
         yield JobContext(
             declaration=workspace.declaration,
@@ -245,5 +246,7 @@ def job_context(
             actor=who,
             events=JsonLinesEvents(workspace.folder / EVENTS),
             progress=advanced,
+            plan=pace.planned,
+            measured=sys.stderr.isatty(),
         )
     ledger.close()

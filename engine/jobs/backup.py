@@ -19,7 +19,7 @@ from engine.envelope.data_keys import LEGAL_HOLD, PAYLOAD
 from engine.errors import DamagedError, InputError
 from engine.jobs.entries import Omission, order
 from engine.jobs.operation import JobContext, OperationKey, writing_key
-from engine.jobs.progress import Progressed
+from engine.jobs.progress import Planned, Progressed
 from engine.jobs.report import JobReport, Outcome, Problem, ProblemKind, WorkloadResult
 from engine.jobs.running import check_workflow, run_job
 from engine.jobs.snapshot_reader import EarlierFiles
@@ -91,6 +91,8 @@ def _back_up(context: JobContext, source: Path, workload: Workload, *, held: boo
             for purpose in ((PAYLOAD, LEGAL_HOLD) if held else (PAYLOAD,))
         ]
         copies = [_begin(context, stack, key, at, os.path.realpath(source)) for key in keys]
+        if context.measured:
+            context.plan(Planned(begun=1, bytes=_size(source, workload, _left_out(context))))
         problems = _store(context, source, workload, copies, at)
         # The legal hold copy first: a workload's snapshot is then never newer than what is held of it.
         for copy in reversed(copies):
@@ -165,8 +167,6 @@ def _store(
     context: JobContext, source: Path, workload: Workload, copies: Sequence[_Copy], at: datetime
 ) -> list[Problem]:
     """Walk a workload into all copies; what had to be left out of them."""
-    vault_folder = context.vault.local_folder
-    left_out = None if vault_folder is None else folder_identity(vault_folder)
     read_at_ns = int(at.timestamp()) * 1_000_000_000
     omissions: dict[str, Omission] = {}
     label = workload.label
@@ -174,7 +174,7 @@ def _store(
     def advanced(count: int) -> None:
         context.advance(Progressed(label, bytes=count))
 
-    for found in walk(source, workload, left_out):
+    for found in walk(source, workload, _left_out(context)):
         if isinstance(found, FoundFile):
             to_read = [copy for copy in copies if not copy.keep(found)]
             entries = _read(found, to_read, read_at_ns, advanced)
@@ -187,6 +187,17 @@ def _store(
             if isinstance(entry, Omission):
                 omissions[entry.path] = entry
     return [_problem(omission) for omission in omissions.values()]
+
+
+def _left_out(context: JobContext) -> tuple[int, int] | None:
+    """The identity of the vault's folder, which is not backed up into itself."""
+    folder = context.vault.local_folder
+    return None if folder is None else folder_identity(folder)
+
+
+def _size(source: Path, workload: Workload, left_out: tuple[int, int] | None) -> int:
+    """How many bytes the files of a workload have just now."""
+    return sum(found.status.st_size for found in walk(source, workload, left_out) if isinstance(found, FoundFile))
 
 
 def _read(

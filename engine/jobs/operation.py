@@ -26,7 +26,7 @@ from engine.envelope.lease import KeyLease
 from engine.errors import ConflictError, DamagedError, InputError, KeyAccessError
 from engine.jobs.events import EventLog, NoEvents
 from engine.jobs.patience import Patience
-from engine.jobs.progress import Progress, Progressed, no_progress
+from engine.jobs.progress import Plan, Progress, Progressed, no_plan, no_progress
 from engine.jobs.stopping import Stopping
 
 if TYPE_CHECKING:
@@ -56,6 +56,8 @@ class JobContext:
         actor: Who runs the job.
         events: Takes the job's events.
         progress: Is told how far the job is.
+        plan: Is told how much there is to do.
+        measured: Whether that is worth measuring each workload before it is worked on.
         clock: The time, UTC.
         monotonic: A clock in seconds that never goes back.
         stopping: Whether the job is to stop.
@@ -69,6 +71,8 @@ class JobContext:
     actor: Actor
     events: EventLog = field(default_factory=NoEvents)
     progress: Progress = no_progress
+    plan: Plan = no_plan
+    measured: bool = False
     clock: Callable[[], datetime] = _now
     monotonic: Callable[[], float] = time.monotonic
     stopping: Stopping = field(default_factory=Stopping)

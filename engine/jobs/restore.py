@@ -24,7 +24,7 @@ from engine.jobs.destination import Destination, Written
 from engine.jobs.entries import FileEntry, FolderEntry, LinkEntry, Omission, order
 from engine.jobs.mailboxes import PROPRIETARY, download_mailbox
 from engine.jobs.operation import JobContext, OperationKey, existing_key
-from engine.jobs.progress import Progressed
+from engine.jobs.progress import Planned, Progressed
 from engine.jobs.report import JobReport, Outcome, Problem, ProblemKind, WorkloadResult
 from engine.jobs.running import check_workflow, run_job
 from engine.jobs.selection import Selection, check_paths, chosen_workloads, covered_workload, purpose_of
@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 
     from engine.catalogue import Workflow
     from engine.jobs.entries import Entry
+    from engine.jobs.snapshot_names import SnapshotId
     from engine.jobs.snapshot_reader import SnapshotReader
     from engine.jobs.workloads import Workload
 
@@ -98,6 +99,8 @@ def _run(context: JobContext, workflow: Workflow, kind: WorkflowKind, request: R
         with existing_key(context, workload.label, purpose_of(workflow)) as key:
             snapshot = context.vault.find_snapshot(key.record, request.snapshot)
             with closing(context.vault.open_snapshot(key.record, key.lease, snapshot)) as reader:
+                if context.measured:
+                    context.plan(Planned(begun=1, bytes=_size(context, key, snapshot, request.paths)))
                 folder = request.destination or Path(reader.header.source)
                 _refuse_copy_into_source(workflow, reader, folder)
                 with Destination(folder, overwrite=request.overwrite, made=made) as destination:
@@ -111,6 +114,13 @@ def _run(context: JobContext, workflow: Workflow, kind: WorkflowKind, request: R
         return run_job(context, workflow, labels, operate, notes=notes)
     finally:
         os.sync()  # what is reported as restored is on the disk
+
+
+def _size(context: JobContext, key: OperationKey, snapshot: SnapshotId, paths: tuple[str, ...]) -> int:
+    """How many bytes the chosen files of a snapshot have."""
+    selection = Selection(paths)
+    with closing(context.vault.open_snapshot(key.record, key.lease, snapshot)) as reader:
+        return sum(e.size for e in reader.entries() if isinstance(e, FileEntry) and selection.takes(e))
 
 
 def _refuse_copy_into_source(workflow: Workflow, reader: SnapshotReader, destination: Path) -> None:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from engine.catalogue import Trigger
 from engine.errors import InputError, KeyturnError
 from engine.jobs.events import EventState, JobEvent, state_of
+from engine.jobs.progress import Planned
 from engine.jobs.report import JobReport, WorkloadResult, naming
 
 if TYPE_CHECKING:
@@ -86,6 +87,7 @@ class _Job:
     def began(self, count: int) -> None:
         """Tell that the job begins."""
         self._record(None, EventState.RUNNING, None, count)
+        self.context.plan(Planned(workloads=count))
 
     def run(self, label: str) -> WorkloadResult:
         """Do one workload."""
@@ -99,6 +101,7 @@ class _Job:
             self._record(label, EventState.FAILED if isinstance(error, Exception) else EventState.CANCELED, None)
             raise
         self._record(label, state_of(self.workflow, result), result)
+        self.context.plan(Planned(ended=1))
         return result
 
     def side_by_side(self, labels: tuple[str, ...]) -> list[WorkloadResult]:

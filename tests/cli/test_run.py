@@ -140,3 +140,13 @@ def test_options_that_do_not_go_together_are_a_mistake_of_usage(
     ended = repository.keyturn("run", *arguments)
     assert ended.exit_code == 2
     assert told in ended.err
+
+
+def test_without_a_terminal_progress_comes_in_lines_with_rate_and_time_left(
+    tenant: tuple[Repository, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    repository, _ = tenant
+    monkeypatch.setattr("cli.progress._PLAIN_SECONDS", 0.0)
+    ended = repository.keyturn("run", "backup", "--source", "source", *VENDOR)
+    assert ended.exit_code == 0
+    assert "MB/s, 0:00:00 left" in ended.err
