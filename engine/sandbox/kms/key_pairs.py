@@ -11,7 +11,7 @@ from __future__ import annotations
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-from cryptography.exceptions import InvalidSignature
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding, rsa, utils
 
@@ -54,6 +54,24 @@ def make_private_key(spec: str) -> bytes | None:
     return key.private_bytes(
         serialization.Encoding.DER, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
     )
+
+
+def has_key_pairs(spec: str) -> bool:
+    """Whether the sandbox has key pairs of a spec."""
+    return spec in _RSA_BITS or spec in _CURVES or spec == ED25519
+
+
+def is_private_key(spec: str, material: bytes) -> bool:
+    """Whether this is a private key of the spec, in PKCS #8."""
+    try:
+        key = _load(material)
+    except (ValueError, TypeError, UnsupportedAlgorithm):
+        return False
+    if isinstance(key, rsa.RSAPrivateKey):
+        return key.key_size == _RSA_BITS.get(spec)
+    if isinstance(key, ec.EllipticCurvePrivateKey):
+        return spec in _CURVES and isinstance(key.curve, _CURVES[spec])
+    return spec == ED25519
 
 
 def public_key(private: bytes) -> bytes:

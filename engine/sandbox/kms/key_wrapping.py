@@ -1,10 +1,12 @@
-"""Unwrapping imported key material (AWS KMS Developer Guide, "Encrypt the key material").
+"""How imported key material is wrapped (AWS KMS Developer Guide, "Select a wrapping algorithm").
 
 - `RSAES_OAEP_SHA_*`: the material under the wrapping key, by RSA-OAEP (RFC 8017) with that hash in both places.
 - `RSA_AES_KEY_WRAP_SHA_*`: an AES key by RSA-OAEP, followed by the material under that key, by AES key wrap
   with padding (RFC 5649; PKCS #11, CKM_RSA_AES_KEY_WRAP).
 
-KMS gave up RSAES_PKCS1_V1_5 in October 2023.
+The first is for all material but an RSA private key, the second for private keys alone; a P-521 key is too long
+for the first under a wrapping key of 2048 bits. KMS gave up RSAES_PKCS1_V1_5 in October 2023. (AWS KMS API
+Reference, GetParametersForImport)
 """
 
 from __future__ import annotations
@@ -17,6 +19,7 @@ from cryptography.hazmat.primitives.asymmetric import padding, rsa
 from cryptography.hazmat.primitives.serialization import load_der_private_key
 
 from engine.sandbox.kms.errors import invalid_ciphertext
+from engine.sandbox.kms.specifications import SPECIFICATIONS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -25,7 +28,17 @@ _HASHES: Mapping[str, hashes.HashAlgorithm] = MappingProxyType(
     {"SHA_1": hashes.SHA1(), "SHA_256": hashes.SHA256()}  # noqa: S303 - OAEP's hash is the client's choice of two
 )
 _OAEP, _AES = "RSAES_OAEP_", "RSA_AES_KEY_WRAP_"
-WRAPPING_ALGORITHMS = frozenset(f"{scheme}{name}" for scheme in (_OAEP, _AES) for name in _HASHES)
+_WRAPPING_KEYS = frozenset({"RSA_2048", "RSA_3072", "RSA_4096"})
+
+
+def can_wrap(algorithm: str, wrapping_key: str, spec: str) -> bool:
+    """Whether a key of a spec takes material that is wrapped so, under a wrapping key of this kind."""
+    if wrapping_key not in _WRAPPING_KEYS:
+        return False
+    if algorithm.startswith(_AES):
+        return SPECIFICATIONS[spec].asymmetric
+    too_long = (spec, wrapping_key) == ("ECC_NIST_P521", "RSA_2048")
+    return algorithm.startswith(_OAEP) and not spec.startswith("RSA_") and not too_long
 
 
 def unwrap(private_key: bytes, algorithm: str, wrapped: bytes) -> bytes:
@@ -33,7 +46,7 @@ def unwrap(private_key: bytes, algorithm: str, wrapped: bytes) -> bytes:
 
     Args:
         private_key: Of the wrapping key, PKCS #8.
-        algorithm: One of `WRAPPING_ALGORITHMS`.
+        algorithm: One that `can_wrap` has agreed to.
         wrapped: What the client sent.
 
     Raises:

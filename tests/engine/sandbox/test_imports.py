@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from engine.sandbox.kms.key_pairs import make_private_key, public_key
 from tests.engine.sandbox.imported_material import OAEP, import_material, wrap
 from tests.engine.sandbox.keys import OWNER, allow, make_key, root
 from tests.sandbox_fixtures import Account, refused
@@ -26,10 +27,13 @@ def rotations(kms: KMSClient, key: str) -> list[dict[str, Any]]:
     ]
 
 
-@pytest.mark.parametrize(
-    "algorithm",
-    ["RSAES_OAEP_SHA_1", "RSAES_OAEP_SHA_256", "RSA_AES_KEY_WRAP_SHA_1", "RSA_AES_KEY_WRAP_SHA_256"],
-)
+def private_key(spec: str) -> bytes:
+    material = make_private_key(spec)
+    assert material is not None
+    return material
+
+
+@pytest.mark.parametrize("algorithm", ["RSAES_OAEP_SHA_1", "RSAES_OAEP_SHA_256"])
 def test_a_key_is_enabled_by_the_import_of_its_material(customer: Account, algorithm: str) -> None:
     key = make_key(customer.kms, Origin="EXTERNAL")
     material_id = import_material(customer.kms, key, secrets.token_bytes(32), algorithm)
@@ -133,17 +137,64 @@ def test_material_has_256_bits(customer: Account, size: int) -> None:
         import_material(customer.kms, key, secrets.token_bytes(size))
 
 
+@pytest.mark.parametrize(
+    ("spec", "usage", "algorithms"),
+    [
+        ("RSA_2048", "SIGN_VERIFY", ["RSA_AES_KEY_WRAP_SHA_1", "RSA_AES_KEY_WRAP_SHA_256"]),
+        ("ECC_NIST_EDWARDS25519", "SIGN_VERIFY", ["RSAES_OAEP_SHA_256", "RSA_AES_KEY_WRAP_SHA_256"]),
+        ("HMAC_256", "GENERATE_VERIFY_MAC", ["RSAES_OAEP_SHA_1"]),
+    ],
+)
+def test_keys_of_other_specs_take_their_first_material_for_good(
+    customer: Account, spec: str, usage: str, algorithms: list[str]
+) -> None:
+    kms = customer.kms
+    material, other = (secrets.token_bytes(32) if spec == "HMAC_256" else private_key(spec) for _ in range(2))
+    for algorithm in algorithms:
+        key = make_key(kms, KeySpec=spec, KeyUsage=usage, Origin="EXTERNAL")
+        import_material(kms, key, material, algorithm)
+        assert describe(kms, key)["KeyState"] == "Enabled"
+        kms.delete_imported_key_material(KeyId=key)
+        with refused("IncorrectKeyMaterialException"):
+            import_material(kms, key, other, algorithm)
+        with refused("ValidationException"):
+            import_material(kms, key, other, algorithm, ImportType="NEW_KEY_MATERIAL")
+        import_material(kms, key, material, algorithm)
+        if spec != "HMAC_256":
+            assert kms.get_public_key(KeyId=key)["PublicKey"] == public_key(material)
+
+
+@pytest.mark.parametrize(
+    ("spec", "usage", "algorithm"),
+    [
+        ("SYMMETRIC_DEFAULT", "ENCRYPT_DECRYPT", "RSA_AES_KEY_WRAP_SHA_256"),
+        ("SYMMETRIC_DEFAULT", "ENCRYPT_DECRYPT", "RSAES_PKCS1_V1_5"),
+        ("RSA_2048", "SIGN_VERIFY", "RSAES_OAEP_SHA_256"),
+        ("ECC_NIST_P521", "SIGN_VERIFY", "RSAES_OAEP_SHA_256"),
+    ],
+)
+def test_a_wrapping_that_does_not_suit_the_material_is_refused(
+    customer: Account, spec: str, usage: str, algorithm: str
+) -> None:
+    key = make_key(customer.kms, KeySpec=spec, KeyUsage=usage, Origin="EXTERNAL")
+    with refused("UnsupportedOperationException"):
+        import_material(customer.kms, key, secrets.token_bytes(32), algorithm)
+
+
+def test_a_private_key_of_another_kind_is_not_imported(customer: Account) -> None:
+    key = make_key(customer.kms, KeySpec="ECC_NIST_P256", KeyUsage="SIGN_VERIFY", Origin="EXTERNAL")
+    for material in (private_key("ECC_NIST_P384"), private_key("ECC_NIST_EDWARDS25519"), secrets.token_bytes(32)):
+        with refused("IncorrectKeyMaterialException"):
+            import_material(customer.kms, key, material)
+    assert describe(customer.kms, key)["KeyState"] == "PendingImport"
+
+
 def test_a_key_that_kms_made_takes_no_import(customer: Account) -> None:
     key = make_key(customer.kms)
     with refused("UnsupportedOperationException"):
         customer.kms.get_parameters_for_import(KeyId=key, WrappingAlgorithm=OAEP, WrappingKeySpec="RSA_2048")
     with refused("UnsupportedOperationException"):
         customer.kms.delete_imported_key_material(KeyId=key)
-    external = make_key(customer.kms, Origin="EXTERNAL")
-    with refused("UnsupportedOperationException"):
-        customer.kms.get_parameters_for_import(
-            KeyId=external, WrappingAlgorithm="RSAES_PKCS1_V1_5", WrappingKeySpec="RSA_2048"
-        )
 
 
 def test_another_account_cannot_import_whatever_the_policy_says(customer: Account, vendor: Account) -> None:

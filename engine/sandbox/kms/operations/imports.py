@@ -3,8 +3,8 @@
 - The first material that is imported belongs to the key for good: when it is deleted or has expired, the same
   material can be imported again, and no other. Its id is made from the key's id and the material, so that it
   is the same in every Region of a multi-Region key.
-- Further material is imported as `NEW_KEY_MATERIAL`, into the primary first, and waits for RotateKeyOnDemand.
-  Until then it can be deleted and another imported in its place.
+- Further material of a symmetric encryption key is imported as `NEW_KEY_MATERIAL`, into the primary first, and
+  waits for RotateKeyOnDemand. Until then it can be deleted and another imported in its place.
 - Material that lacks makes the whole key wait: it is PendingImport until all of it is there.
 - An import token works for its own key, for 24 hours.
 
@@ -24,10 +24,11 @@ from engine.sandbox.kms.authorization import admitted
 from engine.sandbox.kms.call import Operation, epoch_seconds
 from engine.sandbox.kms.errors import KmsError, not_found, unsupported, validation
 from engine.sandbox.kms.key_metadata import EXPIRES
-from engine.sandbox.kms.key_pairs import make_private_key, public_key
-from engine.sandbox.kms.key_wrapping import WRAPPING_ALGORITHMS, unwrap
+from engine.sandbox.kms.key_pairs import is_private_key, make_private_key, public_key
+from engine.sandbox.kms.key_wrapping import can_wrap, unwrap
 from engine.sandbox.kms.model import IMPORTED, KeyMaterial
 from engine.sandbox.kms.passing_time import settled
+from engine.sandbox.kms.specifications import SPECIFICATIONS
 from engine.sandbox.kms.store import ImportParameters
 from engine.sandbox.kms.use import to_base64
 
@@ -40,7 +41,6 @@ if TYPE_CHECKING:
 _TOKEN_BYTES = 256
 _VALID_FOR = timedelta(hours=24)
 _LONGEST_EXPIRATION = timedelta(days=365)
-_MATERIAL_BYTES = 32
 _NEW, _EXISTING = "NEW_KEY_MATERIAL", "EXISTING_KEY_MATERIAL"
 
 
@@ -50,8 +50,9 @@ def get_parameters_for_import(call: Call) -> Reply:
     context = {"kms:WrappingAlgorithm": (algorithm,), "kms:WrappingKeySpec": (spec,)}
     key = admitted(call, context).key
     _refuse_other_origin(call, key)
-    if algorithm not in WRAPPING_ALGORITHMS or (private := make_private_key(spec)) is None:
-        raise unsupported(f"The wrapping algorithm {algorithm} with {spec} is not supported.")
+    private = make_private_key(spec) if can_wrap(algorithm, spec, key.spec) else None
+    if private is None:
+        raise unsupported(f"The wrapping algorithm {algorithm} with {spec} is not supported for {key.spec}.")
     token = secrets.token_bytes(_TOKEN_BYTES)
     parameters = ImportParameters(key.arn, algorithm, call.now + _VALID_FOR, private)
     call.store.put_import(token, parameters)
@@ -74,6 +75,9 @@ def import_key_material(call: Call) -> Reply:
     key = admitted(call, context).key
     _refuse_other_origin(call, key)
     _check_expiration(call, model, valid_to)
+    for member in ("ImportType", "KeyMaterialId", "KeyMaterialDescription"):
+        if member in call.parameters and not key.symmetric_encryption:
+            raise validation(f"{member} is for symmetric encryption keys only.")
     secret = _unwrapped(call, key)
     material_id = hashlib.sha256(f"{key.account_id}/{key.key_id}/".encode() + secret).hexdigest()
     if call.parameters.optional_text("KeyMaterialId") not in (None, material_id):
@@ -175,8 +179,12 @@ def _unwrapped(call: Call, key: KeyRecord) -> bytes:
         raise KmsError("ExpiredImportTokenException", "")
     wrapped = call.parameters.blob("EncryptedKeyMaterial") or b""
     secret = unwrap(parameters.private_key, parameters.algorithm, wrapped)
-    if len(secret) != _MATERIAL_BYTES:
-        raise _incorrect(f"The key material must be {_MATERIAL_BYTES} bytes.")
+    specification = SPECIFICATIONS[key.spec]
+    if specification.asymmetric:
+        if not is_private_key(key.spec, secret):
+            raise _incorrect(f"The key material is not a private key of spec {key.spec} in PKCS #8.")
+    elif len(secret) != specification.secret_bytes:
+        raise _incorrect(f"The key material must be {specification.secret_bytes} bytes.")
     return secret
 
 

@@ -19,7 +19,7 @@ from engine.sandbox.kms.conditions import caller_context, new_key_context, tag_c
 from engine.sandbox.kms.custom_key_stores import XksProxy
 from engine.sandbox.kms.errors import KmsError, invalid_store_state, unsupported, validation
 from engine.sandbox.kms.key_metadata import metadata
-from engine.sandbox.kms.key_pairs import make_private_key
+from engine.sandbox.kms.key_pairs import has_key_pairs, make_private_key
 from engine.sandbox.kms.key_policies import check_lockout, read_policy
 from engine.sandbox.kms.managed_keys import make_managed_key
 from engine.sandbox.kms.model import (
@@ -148,7 +148,7 @@ def _origin(call: Call, spec: str) -> str:
         return origin
     if "CustomKeyStoreId" in parameters or "XksKeyId" in parameters:
         raise validation(f"CustomKeyStoreId and XksKeyId are not valid when Origin is {origin}.")
-    if origin == IMPORTED and spec != SYMMETRIC:
+    if origin == IMPORTED and SPECIFICATIONS[spec].asymmetric and not has_key_pairs(spec):
         raise unsupported(f"The sandbox has no key of spec {spec} with imported material")
     return origin
 
