@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 VAULT_MARKER = "vault.json"
 MANIFEST = "manifest"
+_KEY_RECORD_PAGES = "keys/pages/"
 _SNAPSHOT_ID = re.compile(r"([0-9]{6,})-([0-9]{8}T[0-9]{6}Z)-[0-9a-f]{8}", re.ASCII)
 _TIME = "%Y%m%dT%H%M%SZ"
 
@@ -139,3 +140,13 @@ def key_records(data_key_id: str) -> str:
 def key_record(data_key_id: str, generation: int) -> str:
     """The name of a data key's wrapped-key record under a generation."""
     return f"{key_records(data_key_id)}/{generation:06}.json"
+
+
+def key_record_page(epoch: int) -> str:
+    """A new name for the records of data keys that one move took together."""
+    return f"{_KEY_RECORD_PAGES}{epoch:06}-{secrets.token_hex(8)}.json"
+
+
+def is_key_record_page(name: str) -> bool:
+    """Whether an object of this name holds several records."""
+    return name.startswith(_KEY_RECORD_PAGES)

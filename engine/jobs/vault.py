@@ -18,11 +18,24 @@ import rfc8785
 
 from engine.errors import DamagedError, InputError
 from engine.jobs.entries import ManifestHeader
-from engine.jobs.key_records import KeyRecord, decode_key_record, encode_key_record
+from engine.jobs.key_records import (
+    KeyRecord,
+    decode_key_record,
+    decode_key_records,
+    encode_key_record,
+    encode_key_records,
+)
 from engine.jobs.local_objects import LocalObjectStore
 from engine.jobs.objects import MissingObjectError
 from engine.jobs.packs import PACK_BYTES
-from engine.jobs.snapshot_names import VAULT_MARKER, DataKeyPlace, SnapshotId, key_record
+from engine.jobs.snapshot_names import (
+    VAULT_MARKER,
+    DataKeyPlace,
+    SnapshotId,
+    is_key_record_page,
+    key_record,
+    key_record_page,
+)
 from engine.jobs.snapshot_reader import SnapshotReader
 from engine.jobs.snapshot_writer import COMMIT_FORMAT, SnapshotWriter
 from engine.printing import printable
@@ -71,9 +84,12 @@ class Vault:
         self._store.put(name, encode_key_record(KeyRecord(self._tenant, data_key)))
 
     def put_key_records(self, data_keys: Sequence[DataKey]) -> None:
-        """Keep a copy of each of these wrapped data keys."""
-        for data_key in data_keys:
-            self.put_key_record(data_key)
+        """Keep a copy of each of these wrapped data keys: of several in one object, for speed and for cost."""
+        if len(data_keys) == 1:
+            self.put_key_record(data_keys[0])
+        elif data_keys:
+            records = [KeyRecord(self._tenant, data_key) for data_key in data_keys]
+            self._store.put(key_record_page(max(key.epoch for key in data_keys)), encode_key_records(records))
 
     def ensure_key_record(self, data_key: DataKey) -> None:
         """Keep a wrapped data key unless one under its generation is kept already."""
@@ -97,11 +113,13 @@ class Vault:
     def every_key_record(self) -> Iterator[KeyRecord]:
         """The wrapped keys of every generation. Raises as `key_records`."""
         for name in self._store.names("keys"):
-            record = decode_key_record(self._store.get(name), f"object {name}")
-            key = record.data_key
-            if record.tenant != self._tenant or name != key_record(key.data_key_id, key.generation):
-                raise DamagedError(f"object {name} is damaged: it is the record of another data key")
-            yield record
+            data, called, alone = self._store.get(name), f"object {name}", not is_key_record_page(name)
+            for record in [decode_key_record(data, called)] if alone else decode_key_records(data, called):
+                key = record.data_key
+                is_anothers = alone and name != key_record(key.data_key_id, key.generation)
+                if record.tenant != self._tenant or is_anothers:
+                    raise DamagedError(f"object {name} is damaged: it is the record of another data key")
+                yield record
 
     def lock(self, data_key: DataKey) -> AbstractContextManager[None]:
         """Keep other backups of this workload out; raises `MachineError` where one is running."""

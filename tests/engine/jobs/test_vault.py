@@ -216,6 +216,30 @@ def test_after_a_rewrap_both_wrappings_are_kept_and_the_last_one_counts(stored: 
     assert len(list((stored.vault_folder / "keys" / moved.data_key_id).iterdir())) == 2
 
 
+def test_the_records_of_a_page_are_kept_as_one_object_and_the_last_ones_count(stored: World) -> None:
+    stored.start_rotation()
+    moved = [replace(stored.rewrap(stored.record(f"onedrive/{name}")), epoch=2) for name in ("anna", "bob")]
+    before = set(stored.vault_folder.rglob("*.json"))
+    stored.vault.put_key_records(moved)
+    stored.vault.put_key_records([])
+    (page,) = set(stored.vault_folder.rglob("*.json")) - before
+    assert [record.data_key for record in stored.vault.key_records()] == moved
+    assert len(list(stored.vault.every_key_record())) == 4
+    page.write_bytes(page.read_bytes().replace(b'"northwind"', b'"southwind"'))
+    with pytest.raises(DamagedError, match="keys/pages/"):
+        list(stored.vault.key_records())
+
+
+@pytest.mark.parametrize(
+    "data", [b"", b"[]", b'{"format":2,"records":[]}', b'{"format":1}', b'{"format":1,"records":[1]}']
+)
+def test_what_is_no_page_of_records_is_damaged(stored: World, data: bytes) -> None:
+    stored.vault.put_key_records([stored.record(f"onedrive/{name}") for name in ("anna", "bob")])
+    next((stored.vault_folder / "keys" / "pages").iterdir()).write_bytes(data)
+    with pytest.raises(DamagedError):
+        list(stored.vault.key_records())
+
+
 def test_a_record_that_was_lost_is_put_back_by_the_next_backup(stored: World) -> None:
     shutil.rmtree(stored.vault_folder / "keys")
     stored.back_up()
