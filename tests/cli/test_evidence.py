@@ -104,3 +104,32 @@ def test_evidence_asks_for_a_key_and_for_a_ledger(repository: Repository, tmp_pa
     ended = repository.keyturn("status", "--offline", "--evidence", "evidence.json", "--signing-key", key)
     assert ended.exit_code == 2
     repository.declare(declared_generations(1))
+
+
+def test_evidence_is_signed_inside_kms_by_an_ed25519_key(repository: Repository) -> None:
+    repository.enabled()
+    made = repository.customer.kms.create_key(KeyUsage="SIGN_VERIFY", KeySpec="ECC_NIST_EDWARDS25519")
+    key = made["KeyMetadata"]["Arn"]
+    pem = repository.keyturn("evidence", "public-key", key)
+    assert pem.exit_code == 0, pem.err
+    (repository.folder / "evidence.pem").write_text(pem.out)
+    ended = repository.keyturn("status", "--evidence", "evidence.json", "--signing-key", key)
+    assert ended.exit_code == 0, ended.err
+    checked = repository.keyturn("evidence", "check", "evidence.json", "--evidence-key", "evidence.pem", "--sandbox")
+    assert checked.exit_code == 0, checked.err
+    text = (repository.folder / "evidence.json").read_text()
+    (repository.folder / "evidence.json").write_text(text.replace('"current": 1', '"current": 2'))
+    altered = repository.keyturn("evidence", "check", "evidence.json", "--evidence-key", "evidence.pem", "--sandbox")
+    assert altered.exit_code == 3
+    assert "the signature does not hold" in altered.err
+
+
+def test_a_key_that_cannot_sign_evidence_is_refused_and_nothing_is_written(repository: Repository) -> None:
+    first = repository.enabled()
+    ended = repository.keyturn("status", "--evidence", "evidence.json", "--signing-key", first)
+    assert ended.exit_code == 4
+    made = repository.customer.kms.create_key(KeyUsage="SIGN_VERIFY", KeySpec="ECC_NIST_P256")
+    ended = repository.keyturn("status", "--evidence", "evidence.json", "--signing-key", made["KeyMetadata"]["Arn"])
+    assert ended.exit_code == 3
+    assert "is not an Ed25519 key" in ended.err
+    assert not (repository.folder / "evidence.json").exists()
