@@ -252,6 +252,13 @@ WITH_A_GRANT = (
                 caller=Identity.OTHER,
             ),
             Row(
+                "a key in other letters than the subset's",
+                _encrypt(_NARROW, _NARROW_GRANT.token, {"Tenant": "northwind"}),
+                OK,
+                _CONSTRAINTS,
+                caller=Identity.OTHER,
+            ),
+            Row(
                 "no context where the constraint asks for one",
                 _encrypt(_NARROW, _NARROW_GRANT.token),
                 refused("AccessDenied"),
