@@ -77,7 +77,7 @@ ANY_CONTEXT = {"Null": {"kms:EncryptionContextKeys": False}}
         (TWO_PAIRS, {"Department": "IT"}, NO),
         (TWO_PAIRS_ALONE, {"Department": "IT", "Project": "Alpha"}, YES),
         (TWO_PAIRS_ALONE, {"Department": "IT", "Project": "Alpha", "More": "x"}, NO),
-        # It says "allows a request with two pairs, because the first satisfies it; only Project=Alpha or none would fail."
+        # It says "because the first pair satisfies the condition; only Project=Alpha or none would fail."
         (SPELLED_KEY, {"AppName": "Helper", "Project": "Alpha"}, YES),
         (SPELLED_KEY, {"Project": "Alpha"}, NO),
         (SPELLED_KEY, {}, NO),
@@ -213,7 +213,7 @@ OTHER_ALGORITHM = {"StringNotEquals": {"kms:EncryptionAlgorithm": "SYMMETRIC_DEF
 @pytest.mark.parametrize(
     ("action", "condition", "context", "expected"),
     [
-        # It says "prevent principals from scheduling key deletion if the waiting period is less than or equal to 21 days"
+        # It says "prevent scheduling key deletion if the waiting period is less than or equal to 21 days"
         ("ScheduleKeyDeletion", SHORT, {"kms:ScheduleKeyDeletionPendingWindowInDays": ("21",)}, NO),
         ("ScheduleKeyDeletion", SHORT, {"kms:ScheduleKeyDeletionPendingWindowInDays": ("22",)}, YES),
         ("EnableKeyRotation", OFTEN, {"kms:RotationPeriodInDays": ("180",)}, NO),
@@ -233,7 +233,7 @@ def test_a_deny_takes_precedence_over_all_grants() -> None:
     given = Grant("g", AS_APP, frozenset({"Encrypt"}))
     rsa = {"kms:EncryptionAlgorithm": ("RSAES_OAEP_SHA_256",)}
     denial = deny(APP, ["kms:Encrypt", "kms:Decrypt", "kms:ReEncrypt*"], Condition=OTHER_ALGORITHM)
-    asked = {"grants": [given], "context": rsa, "complete": True}
+    asked: Any = {"grants": [given], "context": rsa, "complete": True}
     assert ask(document(delegation()), caller(AS_APP), "kms:Encrypt", **asked).verdict is YES
     assert ask(document(delegation(), denial), caller(AS_APP), "kms:Encrypt", **asked).verdict is NO
 
