@@ -5,16 +5,14 @@
 - *Depends* stays what it is: the policy is known, and hangs on what a request brings.
 - Statements that cannot matter to an account are left out before the question is put, so that thousands of keys whose
   policies differ in their administrators cost one evaluation.
+- The evaluator is imported with the first question: most plans put none.
 """
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, Any
 
-from engine.access import Caller, Request, Verdict, evaluate, parse_key_policy, vendor_excess
-from engine.errors import InputError
-from engine.review.access_answers import Access, Answer
+from engine.review.access_answers import Answer
 from engine.review.statements import (
     Statements,
     may_concern,
@@ -22,25 +20,16 @@ from engine.review.statements import (
     parse_statements,
     plainly_administrable,
     principals_of,
-    without_denials,
 )
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from engine.access import Decision, Grant
+    from engine.review.access_answers import Access
     from engine.review.planned_grants import PlannedGrant
     from engine.review.policy_reading import PolicyReading
 
-_NO_STATEMENT = {
-    "Effect": "Allow",
-    "Principal": {"AWS": "arn:aws:iam::000000000000:root"},
-    "Action": "kms:DescribeKey",
-    "Resource": "*",
-}
-_OF_VERDICT = {Verdict.YES: Answer.YES, Verdict.DEPENDS: Answer.DEPENDS, Verdict.NO: Answer.NO}
-_WORSE = (Answer.NO, Answer.DEPENDS)
-_RANK = {Verdict.YES: 0, Verdict.DEPENDS: 1, Verdict.NO: 2}
+_RANK = {Answer.YES: 0, Answer.DEPENDS: 1, Answer.NO: 2}
 
 
 class _View:
@@ -114,7 +103,9 @@ class AccessReader:
         )
         known = self._answers.get(question)
         if known is None:
-            known = self._ask(account_id, actions, least, most, mine, arn, key_account_id)
+            from engine.review.access_questions import ask_access
+
+            known = ask_access(self._partition, account_id, actions, _readings(least, most), mine, arn, key_account_id)
             self._answers[question] = known
         return known
 
@@ -145,41 +136,37 @@ class AccessReader:
         )
         known = self._answers.get(question)
         if known is None:
-            caller = Caller.account(account_id, self._partition)
-            certain = [planned.grant for planned in mine if planned.certain]
-            possible = [planned.grant for planned in mine]
-            low = _excess(least.statements, certain, caller, arn, key_account_id) or {}
-            high = _excess(most.statements, possible, caller, arn, key_account_id)
-            actions = ("any action",) if high is None else tuple(dict.fromkeys((*low, *high)))
-            answers = tuple(_OF_VERDICT[low[action]] if action in low else Answer.UNKNOWN for action in actions)
-            known = Access(actions, answers, (False,) * len(actions))
+            from engine.review.access_questions import ask_excess
+
+            known = ask_excess(self._partition, account_id, _readings(least, most), mine, arn, key_account_id)
             self._answers[question] = known
         return known
 
     def administrable(self, policy: PolicyReading, *, key_arn: str | None, key_account_id: str) -> Answer:
         """Whether a principal of the key's own account can put its policy: the root, or one that the policy names."""
-        lower = self._administrable(policy.least, key_arn, key_account_id)
-        upper = lower if policy.certain else self._administrable(policy.most, key_arn, key_account_id)
-        low = Verdict.NO if lower is None else lower
-        high = Verdict.YES if upper is None else upper
-        return _OF_VERDICT[low] if low is high else Answer.UNKNOWN
+        low = self._administrable(policy.least, key_arn, key_account_id)
+        high = low if policy.certain else self._administrable(policy.most, key_arn, key_account_id)
+        low, high = Answer.NO if low is None else low, Answer.YES if high is None else high
+        return low if low is high else Answer.UNKNOWN
 
-    def _administrable(self, text: str | None, key_arn: str | None, account_id: str) -> Verdict | None:
+    def _administrable(self, text: str | None, key_arn: str | None, account_id: str) -> Answer | None:
+        """The best answer for any of those principals; None where the policy is not known."""
         statements = self._view(account_id, text).statements
         if statements is None:
             return None
         root = f"arn:{self._partition}:iam::{account_id}:root"
         if plainly_administrable(statements, (root, account_id)):
-            return Verdict.YES
-        best = Verdict.NO
+            return Answer.YES
+        from engine.review.access_questions import ask_principal
+
+        best = Answer.NO
         for principal in (root, *principals_of(statements, account_id)):
-            caller = Caller(account_id, principal, Verdict.YES, self._partition)
-            decision = _decide(statements, [], caller, Request("kms:PutKeyPolicy", key_arn, account_id))
-            if decision is None:
+            answer = ask_principal(self._partition, principal, "kms:PutKeyPolicy", statements, key_arn, account_id)
+            if answer is None:
                 return None
-            if _RANK[decision.verdict] < _RANK[best]:
-                best = decision.verdict
-            if best is Verdict.YES:
+            if _RANK[answer] < _RANK[best]:
+                best = answer
+            if best is Answer.YES:
                 break
         return best
 
@@ -198,73 +185,11 @@ class AccessReader:
             found = _NOTHING
             if statements is not None:
                 mine = tuple(statement for statement in statements if may_concern(statement, account_id))
-                key = json.dumps(mine)
+                key = repr(mine)
                 found = self._unique.setdefault(key, _View(mine, key))
             self._known_views[place] = found
         return found
 
-    def _ask(
-        self,
-        account_id: str,
-        actions: tuple[str, ...],
-        least: _View,
-        most: _View,
-        grants: tuple[PlannedGrant, ...],
-        key_arn: str | None,
-        key_account_id: str,
-    ) -> Access:
-        caller = Caller.account(account_id, self._partition)
-        certain = [planned.grant for planned in grants if planned.certain]
-        possible = [planned.grant for planned in grants]
-        answers: list[Answer] = []
-        denied: list[bool] = []
-        for action in actions:
-            request = Request(action, key_arn, key_account_id)
-            low = _decide(least.statements, certain, caller, request)
-            same = most is least and certain == possible
-            high = low if same else _decide(most.statements, possible, caller, request)
-            answer = _between(low, high)
-            answers.append(answer)
-            allowing = without_denials(least.statements or ()) if answer in _WORSE else None
-            better = _decide(allowing, certain, caller, request)
-            denied.append(better is not None and low is not None and _rank(better) < _rank(low))
-        return Access(actions, tuple(answers), tuple(denied))
 
-
-def _rank(decision: Decision) -> int:
-    return _RANK[decision.verdict]
-
-
-def _excess(
-    statements: Statements | None, grants: list[Grant], caller: Caller, key_arn: str | None, key_account_id: str
-) -> dict[str, Verdict] | None:
-    """The actions beyond the need; None where the policy is not known or is none that KMS would take."""
-    if statements is None:
-        return None
-    try:
-        policy = parse_key_policy(_document(statements))
-        found = vendor_excess(policy, grants, caller, key_arn, key_account_id)
-    except InputError:
-        return None
-    return {answer.action: answer.verdict for answer in found}
-
-
-def _document(statements: Statements) -> dict[str, Any]:
-    return {"Version": "2012-10-17", "Statement": list(statements) or [_NO_STATEMENT]}
-
-
-def _between(low: Decision | None, high: Decision | None) -> Answer:
-    """The answer that both readings give; a reading of which nothing is known is NO at least, YES at most."""
-    lower = Verdict.NO if low is None else low.verdict
-    upper = Verdict.YES if high is None else high.verdict
-    return _OF_VERDICT[lower] if lower is upper else Answer.UNKNOWN
-
-
-def _decide(statements: Statements | None, grants: list[Grant], caller: Caller, request: Request) -> Decision | None:
-    """One evaluation; None where the policy is not known or is none that KMS would take."""
-    if statements is None:
-        return None
-    try:
-        return evaluate(parse_key_policy(_document(statements)), grants, caller, request)
-    except InputError:
-        return None
+def _readings(least: _View, most: _View) -> tuple[Statements | None, Statements | None]:
+    return least.statements, most.statements

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import TYPE_CHECKING
 
-from engine.access import VENDOR_REQUIRED_ACTIONS
 from engine.review.access_answers import Answer
 from engine.review.access_reader import AccessReader
 from engine.review.custody import arn_of
@@ -44,14 +44,13 @@ class KeyAccess:
 
     def vendor_reaches(self, key: Key) -> bool:
         """Whether the vendor's account can use the key at any of the moments, certainly or where it is named."""
-        if not key.untouched:
-            return any(self._reaches(key, moment) for moment in MOMENTS)
-        policy = self.policy(key, Moment.OBSERVED)
-        if not key.grants and policy.least is not None and policy.certain and not may_name(policy.least, self.vendor):
-            return False
-        return self._reaches(key, Moment.OBSERVED)
+        moments = (Moment.OBSERVED,) if key.untouched else MOMENTS
+        return any(self._reaches(key, moment) for moment in moments)
 
     def _reaches(self, key: Key, moment: Moment) -> bool:
+        policy = self.policy(key, moment)
+        if not key.grants and policy.least is not None and policy.certain and not may_name(policy.least, self.vendor):
+            return False
         access = self.vendor_access(key, moment)
         if Answer.YES in access.answers:
             return True
@@ -114,7 +113,7 @@ class KeyAccess:
             moment: When.
             without: The address of a grant to leave out.
         """
-        return self.account_access(self.vendor, VENDOR_REQUIRED_ACTIONS, key, moment, without=without)
+        return self.account_access(self.vendor, _required_actions(), key, moment, without=without)
 
     def account_access(
         self, account_id: str, actions: tuple[str, ...], key: Key, moment: Moment, *, without: str | None = None
@@ -135,7 +134,7 @@ class KeyAccess:
         reading = self._custody.planned_policy(resource, account_id, self._partition)
         return self.reader.access(
             self.vendor,
-            VENDOR_REQUIRED_ACTIONS,
+            _required_actions(),
             reading,
             (),
             key_arn=None,
@@ -172,3 +171,10 @@ class KeyAccess:
         return self.reader.administrable(
             self.policy(key, moment), key_arn=arn_of(key.at(moment)) or key.arn, key_account_id=self.account_id(key)
         )
+
+
+@cache
+def _required_actions() -> tuple[str, ...]:
+    from engine.access import VENDOR_REQUIRED_ACTIONS
+
+    return VENDOR_REQUIRED_ACTIONS

@@ -6,11 +6,11 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from engine.access import Grant
 from engine.review.statements import account_of_principal
 from engine.review.values import UNKNOWN
 
 if TYPE_CHECKING:
+    from engine.access import Grant
     from engine.review.values import Attributes
 
 _EVERY_OPERATION = (
@@ -63,6 +63,8 @@ def planned_grant(address: str, attributes: Attributes, *, belongs: bool, accoun
     Returns:
         The grant; what is not known of it is taken at its widest and makes it uncertain.
     """
+    from engine.access import Grant
+
     certain = belongs
     grantee = attributes.text("grantee_principal")
     operations = attributes.texts("operations")

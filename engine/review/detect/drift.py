@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from engine.access import parse_key_policy
 from engine.errors import InputError
 from engine.review.detect.context import key_event, stays
 from engine.review.events import EventKind
@@ -60,6 +59,8 @@ def same_policy(first: str | None, second: str | None) -> bool:
         return False
     if first == second:
         return True
+    from engine.access import parse_key_policy
+
     try:
         return parse_key_policy(first).canonical() == parse_key_policy(second).canonical()
     except InputError:
