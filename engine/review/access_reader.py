@@ -33,17 +33,16 @@ _RANK = {Answer.YES: 0, Answer.DEPENDS: 1, Answer.NO: 2}
 
 
 class _View:
-    """The statements of a policy that may concern an account; None where the policy is not known."""
+    """The statements of a policy that may concern an account; None where the policy is not known. Each once."""
 
-    __slots__ = ("key", "names_resources", "statements")
+    __slots__ = ("names_resources", "statements")
 
-    def __init__(self, statements: Statements | None, key: str | None) -> None:
+    def __init__(self, statements: Statements | None) -> None:
         self.statements = statements
-        self.key = key
         self.names_resources = names_resources(statements or ())
 
 
-_NOTHING = _View(None, None)
+_NOTHING = _View(None)
 
 
 class AccessReader:
@@ -89,15 +88,15 @@ class AccessReader:
         Returns:
             The answers.
         """
-        mine = tuple(planned for planned in grants if planned.may_be_for(account_id))
+        mine = tuple(planned for planned in grants if planned.may_be_for(account_id)) if grants else ()
         least, most = self._views(account_id, policy)
         arn = key_arn if least.names_resources or most.names_resources else None
         question = (
             account_id,
             actions,
-            least.key,
-            most.key,
-            tuple(planned.identity for planned in mine),
+            least,
+            most,
+            tuple(planned.identity for planned in mine) if mine else (),
             arn,
             key_account_id,
         )
@@ -122,15 +121,15 @@ class AccessReader:
 
         Args, answers: as `access`; the actions are those found in either reading, and may be none.
         """
-        mine = tuple(planned for planned in grants if planned.may_be_for(account_id))
+        mine = tuple(planned for planned in grants if planned.may_be_for(account_id)) if grants else ()
         least, most = self._views(account_id, policy)
         arn = key_arn if least.names_resources or most.names_resources else None
         question = (
             "excess",
             account_id,
-            least.key,
-            most.key,
-            tuple(planned.identity for planned in mine),
+            least,
+            most,
+            tuple(planned.identity for planned in mine) if mine else (),
             arn,
             key_account_id,
         )
@@ -151,12 +150,13 @@ class AccessReader:
 
     def _administrable(self, text: str | None, key_arn: str | None, account_id: str) -> Answer | None:
         """The best answer for any of those principals; None where the policy is not known."""
-        statements = self._view(account_id, text).statements
-        if statements is None:
+        everything = None if text is None else self.statements(text)
+        if everything is None:
             return None
         root = f"arn:{self._partition}:iam::{account_id}:root"
-        if plainly_administrable(statements, (root, account_id)):
+        if plainly_administrable(everything, (root, account_id)):
             return Answer.YES
+        statements = self._view(account_id, text).statements or ()
         from engine.review.access_questions import ask_principal
 
         best = Answer.NO
@@ -185,8 +185,8 @@ class AccessReader:
             found = _NOTHING
             if statements is not None:
                 mine = tuple(statement for statement in statements if may_concern(statement, account_id))
-                key = repr(mine)
-                found = self._unique.setdefault(key, _View(mine, key))
+                text_of_mine = repr(mine)
+                found = self._unique.get(text_of_mine) or self._unique.setdefault(text_of_mine, _View(mine))
             self._known_views[place] = found
         return found
 

@@ -13,7 +13,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from engine.review.plan import ALIAS_TYPE, GRANT_TYPE, KEY_POLICY_TYPE, KEY_STORE_TYPE, KEY_TYPES, Action
+from engine.review.plan import ALIAS_TYPE, GRANT_TYPE, KEY_POLICY_TYPE, KEY_STORE_TYPE, KEY_TYPES
 from engine.review.policy_reading import NOTHING_KNOWN, PolicyReading, default_policy, known
 from engine.review.resources import MOMENTS, Moment, Resource
 from engine.review.values import UNKNOWN
@@ -113,7 +113,10 @@ class Key:
 
     def at(self, moment: Moment) -> Attributes | None:
         """The attributes of the key's own resource at a moment."""
-        return None if self.resource is None else self.resource.at(moment)
+        resource = self.resource
+        if resource is None:
+            return None
+        return resource.planned if moment is Moment.PLANNED else resource.at(moment)
 
     def enabled(self, moment: Moment) -> bool | Unknown | None:
         """Whether the key is enabled at a moment; None where the plan does not tell."""
@@ -156,6 +159,8 @@ class Custody:
         """
         default = default_policy(partition, account_id)
         owner = f"arn:{partition}:iam::{account_id}:"
+        if not key.policies:
+            return self._own_policy(key, moment, default, owner)
         found: list[PolicyReading] = []
         for attached in key.policies:
             belongs = attached.belongs(key.address, moment)
@@ -169,10 +174,14 @@ class Custody:
             return found[0] if all(reading == found[0] for reading in found) else NOTHING_KNOWN
         if moment is Moment.PLANNED and any(self._restores_default(key, attached) for attached in key.policies):
             return default
-        attributes = key.at(moment)
-        if key.resource is not None and moment is Moment.PLANNED and key.resource.action is Action.FORGET:
-            attributes = key.resource.observed
-        if key.resource is None or attributes is None:
+        return self._own_policy(key, moment, default, owner)
+
+    def _own_policy(self, key: Key, moment: Moment, default: PolicyReading, owner: str) -> PolicyReading:
+        """The policy that the key's own resource says."""
+        if key.resource is None:
+            return NOTHING_KNOWN
+        attributes = key.resource.remaining if moment is Moment.PLANNED else key.resource.at(moment)
+        if attributes is None:
             return NOTHING_KNOWN
         return self._policy_of(key.resource, attributes, default, owner)
 

@@ -119,11 +119,12 @@ class KeyAccess:
         self, account_id: str, actions: tuple[str, ...], key: Key, moment: Moment, *, without: str | None = None
     ) -> Access:
         """What an account can do with the key at a moment."""
+        grants = self.grants(key, moment) if key.grants else ()
         return self.reader.access(
             account_id,
             actions,
             self.policy(key, moment),
-            tuple(planned for planned in self.grants(key, moment) if planned.grant.grant_id != without),
+            grants if without is None else tuple(p for p in grants if p.grant.grant_id != without),
             key_arn=arn_of(key.at(moment)) or key.arn,
             key_account_id=self.account_id(key),
         )

@@ -46,6 +46,8 @@ class Action(Enum):
     CREATE_FORGET = "create,forget"
     FORGET_CREATE = "forget,create"
 
+    __hash__ = object.__hash__  # members are single; Enum's own hash costs a call in Python at each look-up
+
     @property
     def replaces(self) -> bool:
         """Whether another object takes the place of this one."""
@@ -167,3 +169,9 @@ class Plan:
     timestamp: str | None
     resource_count: int
     all_changes: Sequence[Any]
+
+    @property
+    def free_of_custody(self) -> bool:
+        """Whether the plan is whole and holds nothing that bears on the custody of any key."""
+        whole = not self.errored and not self.stripped and self.complete is not False
+        return whole and not (self.changes or self.drift or self.deferred or self.prior or self.unread)

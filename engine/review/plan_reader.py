@@ -30,7 +30,7 @@ from engine.review.values import UNKNOWN, Attributes, printable
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-_ACTIONS = {action.value: action for action in Action}
+_ACTIONS = {tuple(action.value.split(",")): action for action in Action}
 
 
 def read_plan(name: str, data: bytes) -> Plan:
@@ -149,8 +149,10 @@ def _change(place: str, entry: dict[str, Any], deferred: str | None = None) -> R
 
 
 def _action(place: str, address: str, actions: Any) -> Action:
-    joined = ",".join(actions) if isinstance(actions, list) and all(isinstance(a, str) for a in actions) else ""
-    action = _ACTIONS.get(joined)
+    try:
+        action = _ACTIONS.get(tuple(actions)) if isinstance(actions, list) else None
+    except TypeError:  # what is in the list are no words
+        action = None
     if action is None:
         shown = printable(json.dumps(actions, default=str), 80)
         raise InputError(

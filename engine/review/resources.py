@@ -77,15 +77,13 @@ class Resource:
 
     def at(self, moment: Moment) -> Attributes | None:
         """The attributes at a moment."""
-        match moment:
-            case Moment.RECORDED:
-                return self.recorded
-            case Moment.OBSERVED:
-                return self.observed
-            case Moment.PLANNED:
-                return self.planned
-            case _:
-                assert_never(moment)
+        if moment is Moment.PLANNED:
+            return self.planned
+        if moment is Moment.OBSERVED:
+            return self.observed
+        if moment is Moment.RECORDED:
+            return self.recorded
+        assert_never(moment)
 
     @property
     def remaining(self) -> Attributes | None:

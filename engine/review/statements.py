@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from engine.arn import is_principal_arn, principal_account
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Collection, Iterable
 
 Statements = tuple[dict[str, Any], ...]
 
@@ -61,8 +61,8 @@ def may_concern(statement: dict[str, Any], account_id: str) -> bool:
     return False
 
 
-def named_accounts(statements: Iterable[dict[str, Any]]) -> frozenset[str]:
-    """The accounts that Allow statements name as principals."""
+def named_accounts(statements: Iterable[dict[str, Any]], but: Collection[str]) -> frozenset[str]:
+    """The accounts that Allow statements name as principals, but for some."""
     found: set[str] = set()
     for statement in statements:
         principal = statement.get("Principal")
@@ -70,8 +70,10 @@ def named_accounts(statements: Iterable[dict[str, Any]]) -> frozenset[str]:
             continue
         names = principal.get("AWS")
         for name in names if isinstance(names, list) else (names,):
-            account = account_of_principal(name) if isinstance(name, str) else None
-            if account is not None:
+            if not isinstance(name, str) or (name[:13] == "arn:aws:iam::" and name[13:25] in but):
+                continue
+            account = account_of_principal(name)
+            if account is not None and account not in but:
                 found.add(account)
     return frozenset(found)
 

@@ -69,8 +69,8 @@ class Attributes:
 
     def known_text(self, name: str) -> str | None:
         """A string attribute, None where it is not set or not known."""
-        value = self.text(name)
-        return value if isinstance(value, str) else None
+        value = self.values.get(name) if not self._unknown else self.raw(name)
+        return value if isinstance(value, str) and value else None
 
     def flag(self, name: str) -> bool | Unknown | None:
         """A bool attribute."""
@@ -97,6 +97,12 @@ class Attributes:
 
     def tag(self, name: str) -> str | Unknown | None:
         """A tag, from `tags_all` or else `tags` (the former holds the provider's default tags too)."""
+        if not self._unknown:
+            for tags in (self.values.get("tags_all"), self.values.get("tags")):
+                if isinstance(tags, dict) and name in tags:
+                    value = tags[name]
+                    return value if isinstance(value, str) else UNKNOWN
+            return None
         found: str | Unknown | None = None
         for attribute in ("tags_all", "tags"):
             marker = self.unknown_marker(attribute)

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 from engine.review.declared import Declared
 from engine.review.events import Event
+from engine.review.examination import detect, make_context
 from engine.review.plan_reader import read_plan
-from engine.review.review import detect, make_context, review_plan
+from engine.review.review import review_plan
 from tests.engine.review.declarations import declaration, proof
 from tests.engine.review.plan_builder import POLICIES, PlanBuilder, key_arn, key_id, root
 

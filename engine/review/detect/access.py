@@ -18,8 +18,9 @@ from engine.arn import principal_account
 from engine.review.access_answers import Access, Answer, Reach
 from engine.review.detect.context import can_be_asked, is_new, key_event, nobody
 from engine.review.events import EventKind, OneOf
+from engine.review.plan import Action
 from engine.review.policy_reading import NOTHING_KNOWN
-from engine.review.resources import Moment
+from engine.review.resources import MOMENTS, Moment
 from engine.review.scope import Revocation
 from engine.review.statements import named_accounts
 from engine.review.values import SENSITIVE, UNKNOWN
@@ -47,9 +48,9 @@ _GIVES = (Answer.YES, Answer.DEPENDS)
 def detect_access(context: Context) -> Iterator[Told]:
     """The events of every key in scope of which the policy, a grant or the key itself is touched."""
     yield from _unplaced(context)
-    for subject in context.subjects.values():
+    for subject in context.touched:
         key = subject.key
-        if key.untouched or not can_be_asked(key):
+        if not can_be_asked(key):
             continue
         same = not is_new(key) and _same_access(context, key)
         yield EventKind.VENDOR_ACCESS if same else _vendor(context, subject)
@@ -108,6 +109,8 @@ def _vendor(context: Context, subject: Subject) -> Told:
 
 def compare(before: Access, after: Access) -> Fact:
     """How an account's access changes, as the value of `change`."""
+    if before is after and Answer.UNKNOWN not in after.answers:
+        return "none"
     pairs = list(zip(before.answers, after.answers, strict=True))
     lost = [i for i, (was, will) in enumerate(pairs) if was in _GIVES and will is Answer.NO]
     if lost:
@@ -139,7 +142,11 @@ def _same_access(context: Context, key: Key) -> bool:
     Two policies of which nothing is known are not the same, unless nothing happens to what they stand in.
     """
     access = context.access
-    first, *others = [(access.policy(key, moment), access.grants(key, moment)) for moment in Moment]
+    if not key.policies and not key.grants and key.resource is not None and key.resource.action is not Action.FORGET:
+        texts = [None if attributes is None else attributes.known_text("policy") for attributes in map(key.at, MOMENTS)]
+        if texts[0] is not None and texts[0] == texts[1] == texts[2]:
+            return True
+    first, *others = [(access.policy(key, moment), access.grants(key, moment)) for moment in MOMENTS]
     if any(other != first for other in others):
         return False
     holders = [attached.resource for attached in key.policies] + ([] if key.resource is None else [key.resource])
@@ -168,13 +175,13 @@ def _lost_actions(before: Access, after: Access) -> tuple[str, ...]:
 def _privileges(context: Context, subject: Subject) -> Iterator[Told]:
     key, access = subject.key, context.access
     after = access.vendor_excess(key, Moment.PLANNED)
-    before = () if is_new(key) else access.vendor_excess(key, Moment.OBSERVED).with_answer(*_GIVES)
     certain = after.with_answer(*_GIVES)
     possible = after.with_answer(Answer.UNKNOWN)
-    gained = [action for action in certain if action not in before]
     if not certain and not possible:
         yield EventKind.VENDOR_PRIVILEGES
         return
+    before = () if is_new(key) else access.vendor_excess(key, Moment.OBSERVED).with_answer(*_GIVES)
+    gained = [action for action in certain if action not in before]
     undecided = possible and not certain
     yield key_event(
         subject,
@@ -195,6 +202,8 @@ def _other_accounts(context: Context, subject: Subject) -> Told:
     before = frozenset[str]() if is_new(key) else _others(context, key, Moment.OBSERVED)
     after = _others(context, key, Moment.PLANNED)
     gained, lost = after - before, before - after
+    if not gained and not lost:
+        return EventKind.OTHER_ACCOUNTS
     vendor_before = not is_new(key) and _can_use(context, context.access.vendor, key, Moment.OBSERVED)
     vendor_after = _can_use(context, context.access.vendor, key, Moment.PLANNED)
     change = "none"
@@ -224,14 +233,15 @@ def _others(context: Context, key: Key, moment: Moment) -> frozenset[str]:
     """The accounts but the owner's and the vendor's that are named and can use the key."""
     access = context.access
     policy = access.policy(key, moment)
+    known = {access.account_id(key), access.vendor}
     named: set[str] = set()
     for text in {policy.least, policy.most} - {None}:
-        named |= named_accounts(access.reader.statements(text or "") or ())
+        named |= named_accounts(access.reader.statements(text or "") or (), but=known)
     for planned in access.grants(key, moment):
         account = principal_account(planned.grant.grantee_principal)
         if account is not None:
             named.add(account)
-    named -= {access.account_id(key), context.access.vendor}
+    named -= known
     return frozenset(account for account in named if _can_use(context, account, key, moment))
 
 

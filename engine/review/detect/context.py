@@ -38,6 +38,7 @@ class Context:
         access: Who can do what with each key.
         scope: Which keys are in scope.
         subjects: The keys in scope, by address.
+        touched: Those of them that something happens to, in the plan's order.
         now: When the plan was made, for what expires.
     """
 
@@ -48,6 +49,7 @@ class Context:
     access: KeyAccess
     scope: Scope
     subjects: Mapping[str, Subject]
+    touched: tuple[Subject, ...]
     now: datetime
 
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from engine.errors import InputError
 from engine.review.detect.context import key_event, stays
 from engine.review.events import EventKind
-from engine.review.resources import Moment
+from engine.review.resources import MOMENTS
 from engine.review.values import UNKNOWN
 
 if TYPE_CHECKING:
@@ -26,9 +26,9 @@ if TYPE_CHECKING:
 
 def detect_drift(context: Context) -> Iterator[Told]:
     """The events of every key in scope that stays, with drift of its own, its policy or its grants."""
-    for subject in context.subjects.values():
+    for subject in context.touched:
         key = subject.key
-        if not stays(key) or not _drifted(key):
+        if not _drifted(key) or not stays(key):
             continue
         found = list(_differences(context, subject))
         yield from found or [EventKind.DRIFT]
@@ -41,10 +41,10 @@ def _drifted(key: Key) -> bool:
 
 def _differences(context: Context, subject: Subject) -> Iterator[Told]:
     key, access = subject.key, context.access
-    recorded, observed, planned = (access.policy(key, moment) for moment in Moment)
+    recorded, observed, planned = (access.policy(key, moment) for moment in MOMENTS)
     if recorded != observed and not same_policy(recorded.least, observed.least):
         yield _event(subject, "policy", reverted=same_policy(recorded.least, planned.least))
-    was, now, will = (key.enabled(moment) for moment in Moment)
+    was, now, will = (key.enabled(moment) for moment in MOMENTS)
     if was is not now:
         yield _event(subject, "state", reverted=UNKNOWN if will is UNKNOWN else will is was)
     for attached in key.grants:

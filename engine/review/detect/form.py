@@ -40,7 +40,7 @@ def detect_form(context: Context) -> Iterator[Told]:
             continue
         if resource.type in _EXTERNAL_TYPES:
             yield from _material(context, subject)
-        if key.untouched or resource.planned is None:
+        if resource.planned is None or key.untouched:
             continue
         if is_new(key) or resource.action.replaces or resource.importing is not None:
             yield _form(context, subject, resource.planned)

@@ -13,7 +13,7 @@ from engine.review.access_answers import Answer
 from engine.review.detect.context import key_event, stays
 from engine.review.events import EventKind, OneOf
 from engine.review.plan import Action
-from engine.review.resources import Moment
+from engine.review.resources import MOMENTS, Moment
 from engine.review.values import UNKNOWN
 
 if TYPE_CHECKING:
@@ -30,8 +30,8 @@ _RANK = {Answer.YES: 0, Answer.DEPENDS: 1, Answer.UNKNOWN: 2, Answer.NO: 3}
 
 def detect_grants(context: Context) -> Iterator[Told]:
     """The events of the vendor's grants on every key in scope that stays."""
-    for subject in context.subjects.values():
-        if not stays(subject.key):
+    for subject in context.touched:
+        if not subject.key.grants or not stays(subject.key):
             continue
         for attached in subject.key.grants:
             if not attached.resource.untouched and _for_vendor(context, attached):
@@ -39,7 +39,7 @@ def detect_grants(context: Context) -> Iterator[Told]:
 
 
 def _for_vendor(context: Context, attached: Attached) -> bool:
-    for moment in Moment:
+    for moment in MOMENTS:
         attributes = attached.resource.at(moment)
         grantee = None if attributes is None else attributes.text("grantee_principal")
         if grantee is UNKNOWN:

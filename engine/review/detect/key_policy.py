@@ -29,9 +29,9 @@ _OPEN: dict[Answer, Fact] = {Answer.YES: "yes", Answer.DEPENDS: "conditional", A
 
 def detect_key_policy(context: Context) -> Iterator[Told]:
     """The events of every key in scope that is new or of which the policy changes."""
-    for subject in context.subjects.values():
+    for subject in context.touched:
         key = subject.key
-        if key.untouched or not can_be_asked(key):
+        if not can_be_asked(key):
             continue
         access = context.access
         changes = is_new(key) or access.policy(key, Moment.OBSERVED) != access.policy(key, Moment.PLANNED)

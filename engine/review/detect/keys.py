@@ -15,7 +15,7 @@ from engine.review.custody import arn_of
 from engine.review.detect.context import is_new, is_replica, key_event, lost_outside, stays
 from engine.review.events import EventKind, OneOf
 from engine.review.plan import Action
-from engine.review.resources import Moment
+from engine.review.resources import MOMENTS, Moment
 from engine.review.values import UNKNOWN
 
 if TYPE_CHECKING:
@@ -42,9 +42,7 @@ _REASONS = {
 
 def detect_keys(context: Context) -> Iterator[Told]:
     """The events of every key in scope that the plan or the drift touches."""
-    for subject in context.subjects.values():
-        if subject.key.untouched:
-            continue
+    for subject in context.touched:
         if subject.key.exists:
             yield _leaves(context, subject)
         yield from _state(context, subject)
@@ -94,7 +92,7 @@ def _leaves(context: Context, subject: Subject) -> Told:
 
 def _state(context: Context, subject: Subject) -> Iterator[Told]:
     key = subject.key
-    recorded, observed, planned = (key.enabled(moment) for moment in Moment)
+    recorded, observed, planned = (key.enabled(moment) for moment in MOMENTS)
     change: Fact = "none"
     by = "plan"
     if is_new(key):

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from engine.review.detect.context import key_event, nobody
 from engine.review.events import Event, EventKind
 from engine.review.generations import TENANT_TAG
-from engine.review.resources import Moment
+from engine.review.resources import MOMENTS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -69,7 +69,7 @@ def detect_deferred(context: Context) -> Iterator[Told]:
             ]
             alias = aliases.get(change.address)
             if alias is not None:
-                pointed = {address for moment in Moment for address in alias.links[moment].keys}
+                pointed = {address for moment in MOMENTS for address in alias.links[moment].keys}
                 keys += [context.subjects[address] for address in pointed if address in context.subjects]
             if not keys and change.before is not None:
                 continue

@@ -1,0 +1,133 @@
+"""The questions themselves, put to `engine.access`: what one account or principal can do by a policy and grants."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from engine.access import Caller, Request, Verdict, evaluate, parse_key_policy, vendor_excess
+from engine.errors import InputError
+from engine.review.access_answers import Access, Answer
+from engine.review.statements import Statements, without_denials
+
+if TYPE_CHECKING:
+    from engine.access import Decision, Grant
+    from engine.review.planned_grants import PlannedGrant
+
+Readings = tuple[Statements | None, Statements | None]  # the one that gives least, the one that gives most
+
+_NO_STATEMENT = {
+    "Effect": "Allow",
+    "Principal": {"AWS": "arn:aws:iam::000000000000:root"},
+    "Action": "kms:DescribeKey",
+    "Resource": "*",
+}
+_OF_VERDICT = {Verdict.YES: Answer.YES, Verdict.DEPENDS: Answer.DEPENDS, Verdict.NO: Answer.NO}
+_WORSE = (Answer.NO, Answer.DEPENDS)
+_RANK = {Verdict.YES: 0, Verdict.DEPENDS: 1, Verdict.NO: 2}
+
+
+def ask_access(
+    partition: str,
+    account_id: str,
+    actions: tuple[str, ...],
+    readings: Readings,
+    grants: tuple[PlannedGrant, ...],
+    key_arn: str | None,
+    key_account_id: str,
+) -> Access:
+    """What an account as a whole can do with a key, action by action.
+
+    Args:
+        partition: The AWS partition of the key.
+        account_id: The account that asks.
+        actions: IAM actions, such as `kms:Decrypt`.
+        readings: The statements of the key's policy, None where it is not known.
+        grants: The grants that may be for the account.
+        key_arn: The key's ARN, or None where it is not known or does not matter.
+        key_account_id: The account that owns the key.
+    """
+    least, most = readings
+    caller = Caller.account(account_id, partition)
+    certain = [planned.grant for planned in grants if planned.certain]
+    possible = [planned.grant for planned in grants]
+    answers: list[Answer] = []
+    denied: list[bool] = []
+    for action in actions:
+        request = Request(action, key_arn, key_account_id)
+        low = _decide(least, certain, caller, request)
+        same = most is least and certain == possible
+        high = low if same else _decide(most, possible, caller, request)
+        answer = _between(low, high)
+        answers.append(answer)
+        allowing = without_denials(least or ()) if answer in _WORSE else None
+        better = _decide(allowing, certain, caller, request)
+        denied.append(better is not None and low is not None and _rank(better) < _rank(low))
+    return Access(actions, tuple(answers), tuple(denied))
+
+
+def ask_excess(
+    partition: str,
+    account_id: str,
+    readings: Readings,
+    grants: tuple[PlannedGrant, ...],
+    key_arn: str | None,
+    key_account_id: str,
+) -> Access:
+    """What an account is given beyond what the vendor needs; arguments as `ask_access`."""
+    least, most = readings
+    caller = Caller.account(account_id, partition)
+    certain = [planned.grant for planned in grants if planned.certain]
+    possible = [planned.grant for planned in grants]
+    low = _excess(least, certain, caller, key_arn, key_account_id) or {}
+    high = _excess(most, possible, caller, key_arn, key_account_id)
+    actions = ("any action",) if high is None else tuple(dict.fromkeys((*low, *high)))
+    answers = tuple(_OF_VERDICT[low[action]] if action in low else Answer.UNKNOWN for action in actions)
+    return Access(actions, answers, (False,) * len(actions))
+
+
+def ask_principal(
+    partition: str, principal: str, action: str, statements: Statements, key_arn: str | None, account_id: str
+) -> Answer | None:
+    """Whether a principal of the key's own account can do an action; None where the policy is none."""
+    caller = Caller(account_id, principal, Verdict.YES, partition)
+    decision = _decide(statements, [], caller, Request(action, key_arn, account_id))
+    return None if decision is None else _OF_VERDICT[decision.verdict]
+
+
+def _rank(decision: Decision) -> int:
+    return _RANK[decision.verdict]
+
+
+def _excess(
+    statements: Statements | None, grants: list[Grant], caller: Caller, key_arn: str | None, key_account_id: str
+) -> dict[str, Verdict] | None:
+    """The actions beyond the need; None where the policy is not known or is none that KMS would take."""
+    if statements is None:
+        return None
+    try:
+        policy = parse_key_policy(_document(statements))
+        found = vendor_excess(policy, grants, caller, key_arn, key_account_id)
+    except InputError:
+        return None
+    return {answer.action: answer.verdict for answer in found}
+
+
+def _document(statements: Statements) -> dict[str, Any]:
+    return {"Version": "2012-10-17", "Statement": list(statements) or [_NO_STATEMENT]}
+
+
+def _between(low: Decision | None, high: Decision | None) -> Answer:
+    """The answer that both readings give; a reading of which nothing is known is NO at least, YES at most."""
+    lower = Verdict.NO if low is None else low.verdict
+    upper = Verdict.YES if high is None else high.verdict
+    return _OF_VERDICT[lower] if lower is upper else Answer.UNKNOWN
+
+
+def _decide(statements: Statements | None, grants: list[Grant], caller: Caller, request: Request) -> Decision | None:
+    """One evaluation; None where the policy is not known or is none that KMS would take."""
+    if statements is None:
+        return None
+    try:
+        return evaluate(parse_key_policy(_document(statements)), grants, caller, request)
+    except InputError:
+        return None

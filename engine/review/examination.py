@@ -1,0 +1,119 @@
+"""The examination of one plan: its custody, what is in scope, and every detector's events."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from engine.review.custody_builder import build_custody
+from engine.review.detect.access import detect_access
+from engine.review.detect.aliases import detect_aliases
+from engine.review.detect.context import Context, is_new, stays
+from engine.review.detect.declarations import detect_declarations
+from engine.review.detect.drift import detect_drift
+from engine.review.detect.form import detect_form
+from engine.review.detect.grants import detect_grants
+from engine.review.detect.key_policy import detect_key_policy
+from engine.review.detect.keys import detect_keys, how_it_leaves
+from engine.review.detect.stores import detect_stores
+from engine.review.detect.whole import detect_deferred, detect_unread, detect_whole
+from engine.review.generations import Generations
+from engine.review.key_access import KeyAccess
+from engine.review.report import KeyReport
+from engine.review.resources import MOMENTS
+from engine.review.scope import Scope
+from engine.review.values import printable
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+
+    from engine.review.declared import Declared
+    from engine.review.events import Told
+    from engine.review.plan import Plan
+    from engine.review.scope import Subject
+
+DETECTORS: tuple[Callable[[Context], Iterable[Told]], ...] = (
+    detect_whole,
+    detect_declarations,
+    detect_keys,
+    detect_form,
+    detect_access,
+    detect_key_policy,
+    detect_grants,
+    detect_aliases,
+    detect_stores,
+    detect_deferred,
+    detect_unread,
+    detect_drift,
+)
+_EFFECTS = {
+    "destroyed": "destroys",
+    "replaced": "replaces",
+    "forgotten": "forgets",
+    "lost": "has lost",
+}
+
+
+def make_context(plan: Plan, declared: Declared, now: datetime) -> Context:
+    """Build the custody model of a plan and decide what is in scope."""
+    custody = build_custody(plan)
+    generations, access = Generations(custody, declared), KeyAccess(custody, declared)
+    scope = Scope(custody, declared, generations, access)
+    subjects = {subject.key.address: subject for subject in scope.subjects()}
+    return Context(
+        plan=plan,
+        custody=custody,
+        declared=declared,
+        generations=generations,
+        access=access,
+        scope=scope,
+        subjects=subjects,
+        touched=tuple(subject for subject in subjects.values() if not subject.key.untouched),
+        now=_timestamp(plan) or now,
+    )
+
+
+def detect(context: Context) -> Iterator[Told]:
+    """All events of a plan."""
+    for detector in DETECTORS:
+        yield from detector(context)
+
+
+def _timestamp(plan: Plan) -> datetime | None:
+    if plan.timestamp is None:
+        return None
+    try:
+        moment = datetime.fromisoformat(plan.timestamp)
+    except ValueError:
+        return None
+    return moment if moment.tzinfo is not None else None
+
+
+def key_report(context: Context, subject: Subject) -> KeyReport:
+    """A key in scope, for the record."""
+    key = subject.key
+    how = how_it_leaves(context, key) if key.exists else "stays"
+    effect = _EFFECTS.get(how)
+    if effect is None:
+        effect = "keeps" if key.untouched else ("creates" if is_new(key) else "changes")
+    unknown = key.arn is None or (is_new(key) and not stays(key))
+    hidden = not unknown and any(a is not None and a.sensitive("arn") for a in map(key.at, MOMENTS))
+    return KeyReport(
+        address=printable(key.address, 1000),
+        generation=subject.number,
+        role=subject.role.value,
+        key_arn=None if unknown or hidden else printable(key.arn or ""),
+        effect=effect,
+    )
+
+
+def notes_of(context: Context) -> Iterator[str]:
+    """What the reader should know of how the plan was judged."""
+    declared = context.declared
+    if context.subjects and declared.base is None:
+        yield "judged by its own declaration: give the target branch's with --base-declaration"
+    if context.subjects and declared.proof is None:
+        yield "no evidence of the rotation's state was given: nothing about it is proved"
+    for subject in context.subjects.values():
+        if not subject.key.untouched and context.access.read_at_apply(subject.key):
+            yield f"the policy of {printable(subject.name)} is known only after apply: judged by its policy document"
