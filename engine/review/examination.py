@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from engine.review.custody_builder import build_custody
 from engine.review.detect.access import detect_access
 from engine.review.detect.aliases import detect_aliases
-from engine.review.detect.context import Context, is_new, stays
+from engine.review.detect.context import Context, bears_on_nothing, is_new, stays
 from engine.review.detect.declarations import detect_declarations
 from engine.review.detect.drift import detect_drift
 from engine.review.detect.form import detect_form
@@ -68,7 +68,9 @@ def make_context(plan: Plan, declared: Declared, now: datetime) -> Context:
         access=access,
         scope=scope,
         subjects=subjects,
-        touched=tuple(subject for subject in subjects.values() if not subject.key.untouched),
+        touched=tuple(
+            subject for subject in subjects.values() if not (subject.key.untouched or bears_on_nothing(subject))
+        ),
         now=_timestamp(plan) or now,
     )
 

@@ -44,7 +44,7 @@ class KeyAccess:
 
     def vendor_reaches(self, key: Key) -> bool:
         """Whether the vendor's account can use the key at any of the moments, certainly or where it is named."""
-        moments = (Moment.OBSERVED,) if key.untouched else MOMENTS
+        moments = (Moment.OBSERVED,) if key.untouched else (MOMENTS if key.exists else (Moment.PLANNED,))
         return any(self._reaches(key, moment) for moment in moments)
 
     def _reaches(self, key: Key, moment: Moment) -> bool:
@@ -80,12 +80,13 @@ class KeyAccess:
         """Whether the key's planned policy is known only by the policy document that it comes from."""
         resources = [attached.resource for attached in key.policies]
         resources += [] if key.resource is None else [key.resource]
-        unknown = any(r.planned is not None and r.planned.text("policy") is UNKNOWN for r in resources)
+        if not any(r.planned is not None and r.planned.text("policy") is UNKNOWN for r in resources):
+            return False
         configured = any(
             self._custody.configuration.expression(r.module_address, r.type, r.name, "policy") is not None
             for r in resources
         )
-        return unknown and configured and self.policy(key, Moment.PLANNED).least is not None
+        return configured and self.policy(key, Moment.PLANNED).least is not None
 
     def grants(self, key: Key, moment: Moment) -> tuple[PlannedGrant, ...]:
         """The grants on a key at a moment."""

@@ -22,15 +22,22 @@ Statements = tuple[dict[str, Any], ...]
 # A wildcard as the principal, or a list with one, or everybody but some.
 _ANYBODY = re.compile(r'"NotPrincipal"|"(?:Principal|AWS)"\s*:\s*(?:"\*"|\[[^\]]*"\*")|"(?:Federated|CanonicalUser)"')
 
+_DECODER = json.JSONDecoder()
+
 account_of_principal = lru_cache(maxsize=4096)(principal_account)
 
 
 def parse_statements(text: str) -> Statements | None:
     """The statements of a policy's text; None where it is no policy."""
     try:
-        document = json.loads(text)
+        document, end = _DECODER.raw_decode(text)
     except (ValueError, RecursionError):
-        return None
+        document, end = None, 0
+    if end != len(text):  # spaces around it, or no policy: the slower way knows
+        try:
+            document = json.loads(text)
+        except (ValueError, RecursionError):
+            return None
     found = document.get("Statement") if isinstance(document, dict) else None
     if isinstance(found, dict):
         found = [found]

@@ -46,12 +46,18 @@ class Attributes:
 
     def raw(self, name: str) -> Any:
         """The value as it stands, None where it is not set, `UNKNOWN` where any part of it is not known."""
-        if not self._unknown:  # the usual case, and thousands of them
+        unknown = self._unknown
+        if not unknown or (unknown.__class__ is dict and name not in unknown):  # the usual case, and thousands of them
             return self.values.get(name)
         marker = self.unknown_marker(name)
         if marker is not None and marker is not False and has_true(marker):
             return UNKNOWN
         return self.values.get(name)
+
+    @property
+    def all_known(self) -> bool:
+        """Whether nothing is marked as known only after apply."""
+        return not self._unknown
 
     def unknown_marker(self, name: str) -> Any:
         """What `after_unknown` says of this attribute: a bool, a tree, or None."""
@@ -69,7 +75,7 @@ class Attributes:
 
     def known_text(self, name: str) -> str | None:
         """A string attribute, None where it is not set or not known."""
-        value = self.values.get(name) if not self._unknown else self.raw(name)
+        value = self.raw(name) if self._unknown else self.values.get(name)
         return value if isinstance(value, str) and value else None
 
     def flag(self, name: str) -> bool | Unknown | None:

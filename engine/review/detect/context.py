@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 from engine.review.custody import Key
 from engine.review.declared import Role
 from engine.review.events import Event, EventKind
+from engine.review.generations import GENERATION_TAG, TENANT_TAG
+from engine.review.plan import Action
 from engine.review.resources import Moment
 from engine.review.scope import Revocation, Subject
 from engine.review.values import printable
@@ -26,6 +28,9 @@ if TYPE_CHECKING:
     from engine.review.scope import Scope
 
 
+_IDLE = frozenset({"description", "tags", "tags_all", "timeouts"})  # attributes of a key that nobody's use hangs on
+
+
 @dataclass(frozen=True, slots=True)
 class Context:
     """A plan under review.
@@ -38,7 +43,7 @@ class Context:
         access: Who can do what with each key.
         scope: Which keys are in scope.
         subjects: The keys in scope, by address.
-        touched: Those of them that something happens to, in the plan's order.
+        touched: Those of them that something happens to that may bear on custody, in the plan's order.
         now: When the plan was made, for what expires.
     """
 
@@ -121,6 +126,30 @@ def lost_outside(key: Key) -> bool:
     """Whether the key was recorded and is not found any more: deleted, or pending deletion."""
     resource = key.resource
     return resource is not None and resource.recorded is not None and resource.observed is None
+
+
+def bears_on_nothing(subject: Subject) -> bool:
+    """Whether a key of no generation is updated in nothing but its description and foreign tags, and all is known."""
+    key, resource = subject.key, subject.key.resource
+    if (
+        subject.number is not None
+        or resource is None
+        or resource.action is not Action.UPDATE
+        or resource.recorded is not resource.observed
+    ):
+        return False
+    before, after = resource.observed, resource.planned
+    if before is None or after is None or not after.all_known or before.known_text("policy") is None:
+        return False
+    if resource.former_address is not None or resource.importing is not None or resource.deferred is not None:
+        return False
+    was, will = before.values, after.values
+    same = was.keys() == will.keys() and all(was[name] == value for name, value in will.items() if name not in _IDLE)
+    return (
+        same
+        and all(before.tag(name) == after.tag(name) for name in (TENANT_TAG, GENERATION_TAG))
+        and all(attached.resource.untouched for attached in (*key.policies, *key.grants))
+    )
 
 
 def can_be_asked(key: Key) -> bool:
