@@ -39,6 +39,16 @@ def measure_seconds(command: Sequence[str], folder: Path, environment: Mapping[s
     return time.perf_counter() - started
 
 
+def measure_processor_seconds(command: Sequence[str], environment: Mapping[str, str]) -> tuple[float, int]:
+    """Run a command to its end; the processor's time that it and its children took, and its exit code."""
+    process = subprocess.Popen(
+        command, env=dict(environment), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
+    )
+    _, status, used = os.wait4(process.pid, 0)
+    process.returncode = os.waitstatus_to_exitcode(status)
+    return used.ru_utime + used.ru_stime, process.returncode
+
+
 def measure_megabytes(command: Sequence[str], folder: Path, environment: Mapping[str, str]) -> float:
     """Run a command to its end and tell its peak memory, in 10^6 bytes; arguments and errors as above."""
     peak = 0
