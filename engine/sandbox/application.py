@@ -14,9 +14,10 @@ import logging
 import uuid
 from functools import partial
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
-from engine.sandbox.caller_identity import asks_for_caller_identity, tell_caller_identity
+from engine.sandbox.assumed_roles import action_of, assume_role
+from engine.sandbox.caller_identity import tell_caller_identity
 from engine.sandbox.control import CONTROL_PREFIX
 from engine.sandbox.faults.answers import meet
 from engine.sandbox.http_messages import HttpResponse
@@ -27,23 +28,17 @@ from engine.sandbox.signature import read_signature
 from engine.sandbox.trail import TRAIL
 
 if TYPE_CHECKING:
+    from engine.sandbox.clock import SandboxClock
     from engine.sandbox.control import ControlPlane
     from engine.sandbox.credentials import CredentialStore, Principal
     from engine.sandbox.faults.plan import FaultPlan
     from engine.sandbox.http_messages import HttpRequest
+    from engine.sandbox.moto_services import MotoServices
     from engine.sandbox.signature import Signature
     from engine.sandbox.trail import Trail
 
 _LOG = logging.getLogger("keyturn.sandbox")
 _KMS = "kms"
-
-
-class OtherServices(Protocol):
-    """Answers what is not KMS."""
-
-    def handle(self, request: HttpRequest, signature: Signature, account_id: str) -> HttpResponse:
-        """Answer a request, for an account."""
-        ...
 
 
 class Application:
@@ -56,6 +51,7 @@ class Application:
         others: Every other service.
         control: The control plane.
         faults: The standing faults.
+        clock: The clock, by which sessions end.
     """
 
     def __init__(
@@ -64,9 +60,10 @@ class Application:
         credentials: CredentialStore,
         kms: KmsService,
         trail: Trail,
-        others: OtherServices,
+        others: MotoServices,
         control: ControlPlane,
         faults: FaultPlan,
+        clock: SandboxClock,
     ) -> None:
         self._credentials = credentials
         self._kms = kms
@@ -74,6 +71,7 @@ class Application:
         self._others = others
         self._control = control
         self._faults = faults
+        self._clock = clock
 
     def answer(self, request: HttpRequest) -> HttpResponse | None:
         """Answer a request; None ends the connection without an answer."""
@@ -87,6 +85,8 @@ class Application:
         principal = self._credentials.principal_of(signature.access_key_id, signature.session_token)
         if principal is None:
             return refuse(request, signature.service, Refusal.UNKNOWN_CREDENTIALS)
+        if principal.expires is not None and principal.expires <= self._clock.now():
+            return refuse(request, signature.service, Refusal.EXPIRED)
         if for_kms != (signature.service == _KMS):
             return refuse(request, signature.service, Refusal.WRONG_SERVICE)
         strike = self._faults.strike(lambda: operation_name(request, signature.service), principal.account_id)
@@ -107,14 +107,26 @@ class Application:
                     source_address=request.client_address[0],
                 )
             )
-        if signature.service == "sts" and asks_for_caller_identity(request):
-            return tell_caller_identity(principal)
+        if signature.service == "sts":
+            return self._answer_sts(request, signature, principal)
         if signature.service == TRAIL:
             target = request.headers.get("x-amz-target", "")
             answer = self._trail.answer(target, request.body, principal.account_id, signature.region)
             if answer is not None:
                 return answer
         return self._answer_other(request, signature, principal.account_id)
+
+    def _answer_sts(self, request: HttpRequest, signature: Signature, principal: Principal) -> HttpResponse:
+        match action_of(request):
+            case "GetCallerIdentity":
+                return tell_caller_identity(principal)
+            case "AssumeRole":
+                act = partial(assume_role, request, principal, self._clock, signature.region)
+                return self._others.alone(request, signature, principal.account_id, act)
+            case "AssumeRoleWithSAML" | "AssumeRoleWithWebIdentity":
+                return refuse(request, "sts", Refusal.NOT_IMPLEMENTED)
+            case _:
+                return self._answer_other(request, signature, principal.account_id)
 
     def _answer_kms(self, request: KmsRequest) -> HttpResponse:
         status, body = self._kms.handle(request)

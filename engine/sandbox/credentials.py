@@ -15,9 +15,13 @@ from typing import TYPE_CHECKING, Protocol
 
 from engine.access.model import Caller, Verdict
 from engine.sandbox.access_keys import make_access_key_id
+from engine.sandbox.identity_policies import IdentityPolicies, Opinion
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from datetime import datetime
+
+    from engine.access.model import Request
 
 ADMINISTRATOR = "keyturn-sandbox"
 
@@ -40,20 +44,22 @@ class Principal:
         arn: Its ARN, as GetCallerIdentity tells it.
         user_id: Its unique id, as `aws:userid` has it.
         kind: `User` or `AssumedRole`, as `aws:PrincipalType` has it.
-        identity: Whether its own IAM policies allow a call.
+        policies: Its own IAM policies; None for an administrator, whose account allows it everything.
         partition: The AWS partition.
         role_arn: The role's ARN for a session; None for a user.
         tags: The principal's tags, for `aws:PrincipalTag`.
+        expires: When a session ends; None for a user.
     """
 
     account_id: str
     arn: str
     user_id: str
     kind: str
-    identity: Verdict
+    policies: IdentityPolicies | None
     partition: str = "aws"
     role_arn: str | None = None
     tags: Mapping[str, str] = field(default_factory=dict)
+    expires: datetime | None = None
 
     @property
     def principal_arn(self) -> str:
@@ -62,8 +68,12 @@ class Principal:
 
     @property
     def caller(self) -> Caller:
-        """The principal as the evaluator of access takes it."""
-        return Caller(self.account_id, self.arn, self.identity, self.partition)
+        """The principal as the evaluator of access takes it, whatever its own policies say."""
+        return Caller(self.account_id, self.arn, Verdict.YES, self.partition)
+
+    def opinion(self, request: Request) -> Opinion:
+        """What its own IAM policies say of a call."""
+        return Opinion.ALLOWED if self.policies is None else self.policies.opinion(self.caller, request)
 
 
 class Directory(Protocol):
@@ -98,7 +108,7 @@ class CredentialStore:
             arn=f"arn:{self._partition}:iam::{account_id}:user/{ADMINISTRATOR}",
             user_id="AIDA" + access_key_id[4:],
             kind="User",
-            identity=Verdict.YES,
+            policies=None,
             partition=self._partition,
         )
         with self._lock:

@@ -9,8 +9,6 @@
   back where one fails, which undoes what others wrote meanwhile. So all requests but the reading of objects
   are answered one after the other; then a condition means what it means on AWS.
 - What a call has changed is written into the state, where there is one, before it is answered.
-- Users and roles that are made within the sandbox sign with keys that moto issued. Their IAM policies are not
-  read: on a key such a principal has what key policies and grants give it by name, and nothing besides.
 """
 
 from __future__ import annotations
@@ -19,14 +17,10 @@ import io
 import os
 import sys
 import threading
-from contextlib import nullcontext
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import unquote
 
-from engine.access.model import Verdict
 from engine.errors import MachineError
-from engine.sandbox.access_keys import account_of_access_key
-from engine.sandbox.credentials import Principal
 from engine.sandbox.http_messages import HttpResponse
 from engine.sandbox.http_server import HOST
 
@@ -40,6 +34,7 @@ if TYPE_CHECKING:
 
 _ACCOUNT_HEADER = "x-moto-account-id"
 _ACCOUNT_VARIABLE = "MOTO_ACCOUNT_ID"
+Result = TypeVar("Result")
 _running = 0
 _running_lock = threading.Lock()
 _lock = threading.Lock()  # moto's data is the process's
@@ -94,46 +89,34 @@ class MotoServices:
             return written.append
 
         environ = self._environ(request, account_id)
-        reads_objects = signature.service == "s3" and request.method in {"GET", "HEAD"}
-        with nullcontext() if reads_objects else _lock:
+
+        def answer() -> None:
             result: Iterable[bytes] = self._application(environ, start_response)
             try:
                 written.extend(result)
             finally:
                 if callable(close := getattr(result, "close", None)):
                     close()
-            if self._state is not None:
-                self._state.save(request, signature.service, signature.region, account_id)
+
+        self.alone(request, signature, account_id, answer)
         status, headers = started[-1]
         code, _, reason = status.partition(" ")
         kept = tuple((name, value) for name, value in headers if name.lower() not in _HOP_BY_HOP)
         return HttpResponse(int(code), kept, b"".join(written), reason)
 
-    def principal_of(self, access_key_id: str, session_token: str | None) -> Principal | None:
-        """The IAM user or role session behind credentials that moto issued."""
-        from moto.iam.models import iam_backends
-        from moto.sts.models import sts_backends
+    def alone(self, request: HttpRequest, signature: Signature, account_id: str, act: Callable[[], Result]) -> Result:
+        """Do what a request asks while nothing else changes moto's data, and keep what has changed.
 
-        account_id = account_of_access_key(access_key_id)
-        if account_id is None or account_id not in iam_backends:
-            return None
-        for session in sts_backends[account_id][self._partition].assumed_roles:
-            if session.access_key_id == access_key_id:
-                if session.session_token != session_token:
-                    return None
-                return Principal(
-                    account_id=account_id,
-                    arn=session.arn,
-                    user_id=session.user_id,
-                    kind="AssumedRole",
-                    identity=Verdict.NO,
-                    partition=self._partition,
-                    role_arn=session.role_arn,
-                )
-        user = iam_backends[account_id][self._partition].get_user_from_access_key_id(access_key_id)
-        if user is None:
-            return None
-        return Principal(account_id, user.arn, user.id, "User", Verdict.NO, self._partition)
+        Raises:
+            MachineError: The disk does not take what has changed.
+        """
+        if signature.service == "s3" and request.method in {"GET", "HEAD"}:
+            return act()
+        with _lock:
+            result = act()
+            if self._state is not None:
+                self._state.save(request, signature.service, signature.region, account_id)
+            return result
 
     def close(self) -> None:
         """Leave moto; the last sandbox of the process clears its data."""

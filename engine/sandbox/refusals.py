@@ -48,6 +48,13 @@ class Refusal(Enum):
         "InvalidAccessKeyId",
         "The security token included in the request is invalid.",
     )
+    EXPIRED = Names(
+        HTTPStatus.BAD_REQUEST,
+        "ExpiredTokenException",
+        "ExpiredToken",
+        "ExpiredToken",
+        "The security token included in the request is expired",
+    )
     WRONG_SERVICE = Names(
         HTTPStatus.FORBIDDEN,
         "InvalidSignatureException",

@@ -26,6 +26,7 @@ from engine.sandbox.environment import ProfileFiles, build_environment
 from engine.sandbox.faults.plan import FaultPlan
 from engine.sandbox.http_server import HOST, HttpServer
 from engine.sandbox.kms.service import KmsRequest, KmsService
+from engine.sandbox.moto_directory import MotoDirectory
 from engine.sandbox.moto_services import MotoServices
 from engine.sandbox.probe import SERVICE
 from engine.sandbox.settings import Identity
@@ -74,7 +75,7 @@ class Sandbox:
             undone.callback(self._server.close)
             self._moto = MotoServices(self._server.port, settings.partition, self._folder)
             undone.callback(self._moto.close)
-            self._store = CredentialStore(settings.partition, self._moto)
+            self._store = CredentialStore(settings.partition, MotoDirectory(settings.partition))
             self._credentials = self._administrators(kept)
             self._kms = kms = KmsService(self.clock, lambda: self.faults.delays)
             if self._folder is not None:
@@ -97,6 +98,7 @@ class Sandbox:
                 clock=self.clock,
             ),
             faults=self.faults,
+            clock=self.clock,
         )
         self._thread = threading.Thread(
             target=self._server.serve_forever, args=(_POLL,), name="keyturn-sandbox", daemon=True

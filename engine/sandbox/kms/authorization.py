@@ -10,11 +10,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from engine.access import evaluate, state_refusal
 from engine.access.model import Request, Verdict
-from engine.sandbox.kms.conditions import key_context
+from engine.sandbox.identity_policies import Opinion
+from engine.sandbox.kms.conditions import caller_context, key_context
 from engine.sandbox.kms.errors import KmsError, access_denied, not_found
 from engine.sandbox.kms.identifiers import Target, find_target, missing
 
@@ -75,7 +77,11 @@ def authorize(
     action = action or f"kms:{call.operation}"
     request = Request(action, key.arn, key.account_id, {**key_context(call, target), **(context or {})}, complete=True)
     counting = tuple(record.grant for record in (key.grants if grants is None else grants))
-    decision = evaluate(key.policy, counting, call.principal.caller, request)
+    own = call.principal.opinion(request)
+    if own is Opinion.DENIED:
+        raise _denied(call, action, key.arn, "an identity-based policy explicitly denies it")
+    identity = Verdict.YES if own is Opinion.ALLOWED else Verdict.NO
+    decision = evaluate(key.policy, counting, replace(call.principal.caller, identity=identity), request)
     if decision.verdict is Verdict.YES:
         return
     if key.account_id != call.account_id:
@@ -87,7 +93,8 @@ def authorize(
 def authorize_identity(call: Call, action: str | None = None, resource: str = "*") -> None:
     """Let the caller through where its own IAM policies allow the action. Raises `AccessDeniedException`."""
     action = action or f"kms:{call.operation}"
-    if call.principal.identity is not Verdict.YES:
+    request = Request(action, resource, call.account_id, caller_context(call), complete=True)
+    if call.principal.opinion(request) is not Opinion.ALLOWED:
         raise _denied(call, action, resource, f"no identity-based policy allows the {action} action")
 
 

@@ -10,6 +10,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from engine.sandbox.caller_context import context_of
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -22,25 +24,8 @@ Context = dict[str, tuple[str, ...]]
 
 def caller_context(call: Call) -> Context:
     """What every call brings, whatever it is about."""
-    principal = call.principal
-    context: Context = {
-        "aws:CurrentTime": (call.now.strftime("%Y-%m-%dT%H:%M:%SZ"),),
-        "aws:EpochTime": (str(int(call.now.timestamp())),),
-        "aws:PrincipalAccount": (principal.account_id,),
-        "aws:PrincipalArn": (principal.principal_arn,),
-        "aws:PrincipalIsAWSService": ("false",),
-        "aws:PrincipalType": (principal.kind,),
-        "aws:RequestedRegion": (call.region,),
-        "aws:SecureTransport": ("true",),
-        "aws:SourceIp": (call.source_address,),
-        "aws:ViaAWSService": ("false",),
-        "aws:userid": (principal.user_id,),
-        "kms:CallerAccount": (principal.account_id,),
-    }
-    if principal.role_arn is None:
-        context["aws:username"] = (principal.arn.rsplit("/", 1)[-1],)
-    for name, value in principal.tags.items():
-        context[f"aws:PrincipalTag/{name}"] = (value,)
+    context: Context = context_of(call.principal, call.now, call.region, call.source_address)
+    context["kms:CallerAccount"] = (call.account_id,)
     return context
 
 

@@ -18,7 +18,6 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from engine.access.model import Verdict
 from engine.sandbox.clock import SandboxClock
 from engine.sandbox.credentials import Principal
 from engine.sandbox.kms.errors import KmsError
@@ -35,7 +34,7 @@ REFUSED = {
 
 
 def principal(account_id: str) -> Principal:
-    return Principal(account_id, f"arn:aws:iam::{account_id}:user/any", "AIDA", "User", Verdict.YES)
+    return Principal(account_id, f"arn:aws:iam::{account_id}:user/any", "AIDA", "User", None)
 
 
 class Family(RuleBasedStateMachine):
