@@ -48,7 +48,12 @@ GET_PARAMETERS_FOR_IMPORT = Table(
             {"KeyId": _WAITING.id, **_OAEP},
             gives({"KeyId": _WAITING.arn, "ImportToken": PRESENT, "PublicKey": PRESENT, "ParametersValidTo": PRESENT}),
         ),
-        Row("the AES key wrap", {"KeyId": _WAITING.id, **_OAEP, "WrappingAlgorithm": "RSA_AES_KEY_WRAP_SHA_256"}, OK),
+        Row(
+            "the AES key wrap, which is for private keys",
+            {"KeyId": _WAITING.id, **_OAEP, "WrappingAlgorithm": "RSA_AES_KEY_WRAP_SHA_256"},
+            refused("UnsupportedOperation", "Validation"),
+            judgement="the page says `supported for wrapping RSA and ECC key material`, not how others are refused",
+        ),
         Row(
             "PKCS #1 v1.5, which KMS gave up",
             {"KeyId": _WAITING.id, **_OAEP, "WrappingAlgorithm": "RSAES_PKCS1_V1_5"},

@@ -18,6 +18,8 @@ import pytest
 from botocore.config import Config
 
 from tests.builders import REGION, VENDOR
+from tests.engine.sandbox.imported_material import import_material
+from tests.engine.sandbox.key_stores import external, make_store
 from tests.engine.sandbox.keys import OWNER, VENDOR_STATEMENT, make_key
 from tests.sandbox_fixtures import Account, refused
 
@@ -38,6 +40,17 @@ print(server.get_host_and_port()[1], flush=True)
 sys.stdin.read()
 server.stop()
 """
+
+
+def in_region(kms: KMSClient, region: str) -> KMSClient:
+    """A client of the same endpoint and credentials in another Region."""
+    credentials = kms._request_signer._credentials  # type: ignore[attr-defined]
+    connect: Any = boto3.session.Session(
+        credentials.access_key, credentials.secret_key, botocore_session=botocore.session.Session()
+    ).client
+    config = Config(retries={"total_max_attempts": 1}, parameter_validation=False)
+    client: KMSClient = connect("kms", region_name=region, endpoint_url=kms.meta.endpoint_url, config=config)
+    return client
 
 
 def lie(function: Lie) -> Lie:
@@ -210,6 +223,64 @@ def a_key_without_its_material_is_enabled(kms: KMSClient, _vendor: KMSClient) ->
 def a_policy_may_lock_its_writer_out(kms: KMSClient, _vendor: KMSClient) -> None:
     with refused("MalformedPolicyDocumentException"):
         make_key(kms, VENDOR_STATEMENT)
+
+
+@lie
+def a_replica_opens_nothing(kms: KMSClient, _vendor: KMSClient) -> None:
+    key = make_key(kms, MultiRegion=True)
+    blob = kms.encrypt(KeyId=key, Plaintext=b"data")["CiphertextBlob"]
+    kms.replicate_key(KeyId=key, ReplicaRegion="eu-west-1")
+    europe = in_region(kms, "eu-west-1")
+    assert europe.decrypt(CiphertextBlob=blob)["KeyId"] == key.replace("us-east-1", "eu-west-1")
+
+
+@lie
+def a_primary_goes_before_its_replicas(kms: KMSClient, _vendor: KMSClient) -> None:
+    key = make_key(kms, MultiRegion=True)
+    kms.replicate_key(KeyId=key, ReplicaRegion="eu-west-1")
+    kms.schedule_key_deletion(KeyId=key.rpartition("/")[2])
+    assert kms.describe_key(KeyId=key)["KeyMetadata"].get("KeyState") == "PendingReplicaDeletion"
+
+
+@lie
+def other_material_is_imported_in_place_of_the_first(kms: KMSClient, _vendor: KMSClient) -> None:
+    key = make_key(kms, Origin="EXTERNAL")
+    import_material(kms, key, b"1" * 32)
+    kms.delete_imported_key_material(KeyId=key)
+    with refused("IncorrectKeyMaterialException"):
+        import_material(kms, key, b"2" * 32)
+
+
+@lie
+def nobody_knows_when_a_key_was_used(kms: KMSClient, _vendor: KMSClient) -> None:
+    key = make_key(kms)
+    kms.encrypt(KeyId=key, Plaintext=b"data")
+    assert kms.get_key_last_usage(KeyId=key)["KeyLastUsage"].get("Operation") == "Encrypt"
+
+
+@lie
+def there_are_no_custom_key_stores(kms: KMSClient, _vendor: KMSClient) -> None:
+    store = make_store(kms, external())
+    key = make_key(kms, Origin="EXTERNAL_KEY_STORE", CustomKeyStoreId=store, XksKeyId="key-1")
+    kms.disconnect_custom_key_store(CustomKeyStoreId=store)
+    assert kms.describe_key(KeyId=key)["KeyMetadata"].get("KeyState") == "Unavailable"
+
+
+@lie
+def a_key_of_a_service_can_be_deleted(kms: KMSClient, _vendor: KMSClient) -> None:
+    metadata = kms.describe_key(KeyId="alias/aws/sns")["KeyMetadata"]
+    assert metadata.get("KeyManager") == "AWS"
+    with refused("AccessDeniedException"):
+        kms.schedule_key_deletion(KeyId=metadata["KeyId"])
+
+
+@lie
+def a_rotation_leaves_no_trace(kms: KMSClient, _vendor: KMSClient) -> None:
+    key = make_key(kms)
+    first = kms.describe_key(KeyId=key)["KeyMetadata"].get("CurrentKeyMaterialId")
+    kms.rotate_key_on_demand(KeyId=key.rpartition("/")[2])
+    listed = kms.list_key_rotations(KeyId=key, IncludeKeyMaterial="ALL_KEY_MATERIAL")["Rotations"]
+    assert [entry.get("KeyMaterialId") == first for entry in listed] == [True, False]
 
 
 @pytest.mark.parametrize("name", sorted(LIES))
