@@ -89,21 +89,24 @@ def download_links(
         until = context.clock() + timedelta(seconds=request.seconds)
         offers: dict[str, _Offer] = {}
         failures: dict[str, KeyturnError] = {}
-        for label in labels:
-            try:
-                offer = _Offer(context, workflow, label, request)
-                link = offer.link = server.offer(offer.file_name, offer.content)
-                offers[label] = offer
-                give_out(OfferedLink(label, server.url(link), until))
-            except KeyturnError as error:
-                failures[label] = error
+
+        def offer_all() -> None:
+            for label in labels:
+                try:
+                    offer = _Offer(context, workflow, label, request)
+                    link = offer.link = server.offer(offer.file_name, offer.content)
+                except KeyturnError as error:
+                    failures[label] = error
+                else:
+                    offers[label] = offer
+                    give_out(OfferedLink(label, server.url(link), until))
 
         def operate(label: str) -> WorkloadResult:
             if label in failures:
                 raise failures[label]
             return offers[label].wait(server)
 
-        return run_job(context, workflow, labels, operate, notes=(PROPRIETARY,))
+        return run_job(context, workflow, labels, operate, notes=(PROPRIETARY,), prepare=offer_all)
 
 
 class _Offer:

@@ -50,6 +50,7 @@ def run_job(
     operate: Callable[[str], WorkloadResult],
     not_covered: tuple[str, ...] = (),
     notes: tuple[str, ...] = (),
+    prepare: Callable[[], None] | None = None,
 ) -> JobReport:
     """Run one operation for each workload: one after another or, in a bulk job, side by side.
 
@@ -61,6 +62,7 @@ def run_job(
             called by several threads.
         not_covered: Workloads that are another product's, for the report.
         notes: What people should know of the job as a whole, for the report.
+        prepare: Done once the job has begun, before its first workload.
 
     Raises:
         MachineError: An event cannot be kept.
@@ -72,6 +74,8 @@ def run_job(
     job = _Job(context, workflow, secrets.token_hex(8), operate)
     started_at = context.clock()
     job.began(len(labels))
+    if prepare is not None:
+        job.prepare(prepare, labels)
     bulk = workflow.trigger is Trigger.BULK
     results = job.side_by_side(labels) if bulk else [job.run(label) for label in labels]
     return JobReport(job.job_id, workflow, started_at, context.clock(), tuple(results), not_covered, notes)
@@ -88,6 +92,15 @@ class _Job:
         """Tell that the job begins."""
         self._record(None, EventState.RUNNING, None, count)
         self.context.plan(Planned(workloads=count))
+
+    def prepare(self, prepare: Callable[[], None], labels: tuple[str, ...]) -> None:
+        """Do what comes before the first workload."""
+        try:
+            prepare()
+        except BaseException:
+            for label in labels:
+                self._record(label, EventState.CANCELED, None)
+            raise
 
     def run(self, label: str) -> WorkloadResult:
         """Do one workload."""

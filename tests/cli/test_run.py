@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import shlex
+import signal
+import subprocess
+import sys
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -150,3 +155,29 @@ def test_without_a_terminal_progress_comes_in_lines_with_rate_and_time_left(
     ended = repository.keyturn("run", "backup", "--source", "source", *VENDOR)
     assert ended.exit_code == 0
     assert "MB/s, 0:00:00 left" in ended.err
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_job_that_is_asked_to_end_does_so_at_once_and_is_told_as_canceled(
+    tenant: tuple[Repository, str], number: int, code: int
+) -> None:
+    repository, _ = tenant
+    assert repository.keyturn("run", "backup", "--source", "source", *VENDOR).exit_code == 0
+    kind = ("--kind", "PST URL download", "--workload", "exchange_online/one")
+    process = subprocess.Popen(
+        [sys.executable, "-m", "cli", "run", "download", *kind, *VENDOR],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "PYTHONPATH": str(Path(__file__).resolve().parents[2])},
+    )
+    try:
+        assert process.stdout is not None
+        assert "http://127.0.0.1:" in process.stdout.readline()
+        process.send_signal(number)
+        out, err = process.communicate(timeout=30)
+    finally:
+        process.kill()
+        process.wait()
+    assert (process.returncode, "Traceback" in out + err) == (code, False)
+    assert repository.keyturn("jobs", "--last", "1", "--json").document[0]["status"] == "Canceled"
