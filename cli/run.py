@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from cli.options import declaration_option, json_option, vendor_profile_option
+from cli.snapshots import command as snapshots
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -24,12 +25,15 @@ PRODUCTS = ("microsoft365", "google_workspace", "entra_id")
 
 @click.group("run")
 def command() -> None:
-    """Run an encrypted workflow on a folder tree.
+    """Run an encrypted workflow on a folder tree; list the snapshots there are.
 
     A first-level folder named like an application (exchange_online, onedrive, sharepoint, teams, groups,
     public_folder, gmail, google_drive, team_drive, directory) holds one workload in each of its folders. Any
     other folder is a workload of its own.
     """
+
+
+command.add_command(snapshots)
 
 
 def _shared(function: Callable[..., Any]) -> Callable[..., Any]:

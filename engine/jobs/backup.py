@@ -14,7 +14,7 @@ import os
 from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
-from engine.catalogue import WorkflowKind
+from engine.catalogue import APPLICATIONS, WorkflowKind
 from engine.envelope.data_keys import LEGAL_HOLD, PAYLOAD
 from engine.errors import DamagedError, InputError
 from engine.jobs.entries import Omission, order
@@ -25,7 +25,7 @@ from engine.jobs.running import check_workflow, run_job
 from engine.jobs.snapshot_reader import EarlierFiles
 from engine.jobs.source_files import is_unchanged, store_file
 from engine.jobs.source_tree import FoundFile, walk
-from engine.jobs.workloads import find_workloads, folder_identity
+from engine.jobs.workloads import FILES, find_workloads, folder_identity
 from engine.printing import printable
 
 if TYPE_CHECKING:
@@ -37,6 +37,9 @@ if TYPE_CHECKING:
     from engine.jobs.entries import Entry
     from engine.jobs.snapshot_writer import SnapshotWriter
     from engine.jobs.workloads import Workload
+
+
+_SHOWN = 5
 
 
 def backup(
@@ -78,8 +81,22 @@ def backup(
             )
         return _back_up(context, source, found[label], held=label in legal_hold)
 
-    not_covered = tuple(label for label in found if label not in covered) if workloads is None else ()
-    return run_job(context, workflow, chosen, operate, not_covered)
+    if workloads is not None:
+        return run_job(context, workflow, chosen, operate)
+    not_covered = tuple(label for label in found if label not in covered)
+    return run_job(context, workflow, chosen, operate, not_covered, _notes(context, workflow, covered))
+
+
+def _notes(context: JobContext, workflow: Workflow, covered: Collection[str]) -> tuple[str, ...]:
+    """What was backed up before and is not in the source now: deleted there perhaps, or a disk that is not mounted."""
+    applications = {FILES, *(app.name for app in APPLICATIONS if app.product is workflow.product)}
+    known = (key.workload for key in context.ledger.data_keys(PAYLOAD))
+    gone = [label for label in known if label.partition("/")[0] in applications and label not in covered]
+    if not gone:
+        return ()
+    more = f" and {len(gone) - _SHOWN} more" if len(gone) > _SHOWN else ""
+    shown = ", ".join(gone[:_SHOWN])
+    return (f"not in this source, though backed up before: {shown}{more}; their snapshots stay as they are",)
 
 
 def _back_up(context: JobContext, source: Path, workload: Workload, *, held: bool) -> WorkloadResult:

@@ -127,7 +127,7 @@ def existing_key(context: JobContext, workload: str, purpose: str) -> Iterator[O
     if record is None:
         raise InputError(
             f"workload {workload!r} has no data key for {purpose}: it was never backed up so",
-            "look at the workloads that the vault holds with `keyturn status`",
+            "`keyturn run snapshots` lists the workloads that the vault holds",
         )
     with _lease(context, record, None) as lease:
         yield OperationKey(record, lease)

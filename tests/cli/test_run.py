@@ -121,6 +121,28 @@ def test_a_link_is_printed_and_a_mailbox_download_says_that_pst_cannot_be_writte
     assert (repository.folder / "out/exchange_online/one.mbox").read_text().startswith("From MAILER-DAEMON ")
 
 
+def test_snapshots_are_listed_without_a_key_and_restored_by_what_is_listed(tenant: tuple[Repository, str]) -> None:
+    repository, key_arn = tenant
+    assert repository.keyturn("run", "snapshots", "--json").document == []
+    for content in ("first", "second"):
+        (repository.folder / "source/onedrive/one/one.json").write_text(content)
+        assert repository.keyturn("run", "backup", "--source", "source", *VENDOR).exit_code == 0
+    repository.customer.kms.disable_key(KeyId=key_arn)
+    listed = repository.keyturn("run", "snapshots", "--json")
+    assert listed.exit_code == 0
+    assert len(listed.document) == 6
+    (one,) = repository.keyturn("run", "snapshots", "--workload", "onedrive/one", "--json").document
+    assert [snapshot["number"] for snapshot in one["snapshots"]] == [1, 2]
+    assert one["key_arn"] == key_arn
+    assert "onedrive/one" in repository.keyturn("run", "snapshots").out
+    assert one["snapshots"][0]["id"] in repository.keyturn("run", "snapshots", "--workload", "onedrive/one").out
+    assert repository.keyturn("run", "snapshots", "--workload", "onedrive/two").exit_code == 3
+    repository.customer.kms.enable_key(KeyId=key_arn)
+    chosen = ("--workload", "onedrive/one", "--snapshot", one["snapshots"][0]["id"])
+    assert repository.keyturn("run", "restore", "--to", "out", *chosen, *VENDOR).exit_code == 0
+    assert (repository.folder / "out/onedrive/one/one.json").read_text() == "first"
+
+
 def test_a_discovery_shows_what_it_found(tenant: tuple[Repository, str]) -> None:
     repository, _ = tenant
     ended = repository.keyturn("run", "discovery", "--source", "source", "--application", "teams", *VENDOR)

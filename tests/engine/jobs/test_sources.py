@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -11,17 +12,19 @@ from hypothesis import strategies as st
 
 from engine.errors import ExitCode, InputError
 from engine.jobs import source_tree
+from engine.jobs.backup import backup
 from engine.jobs.entries import FolderEntry, Omission, OmissionReason, order
 from engine.jobs.report import Outcome, ProblemKind
 from engine.jobs.source_tree import FoundFile, walk
 from engine.jobs.workloads import Workload, find_workloads, parse_label
 from engine.printing import printable
-from tests.engine.jobs.world import only, succeeded
+from tests.engine.jobs.world import MANUAL_BACKUP, only, succeeded
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
+    from engine.jobs.progress import Progressed
     from tests.engine.jobs.world import World
 
 BOB = Workload("onedrive", "bob")
@@ -285,3 +288,36 @@ def test_a_pipe_that_takes_a_files_place_does_not_hang_the_backup(
 
     monkeypatch.setattr(os, "open", replace_by_a_pipe)
     assert [problem.path for problem in only(world.back_up()).problems] == ["file"]
+
+
+def test_a_workload_that_is_not_in_the_source_any_more_is_told_and_its_snapshots_stay(world: World) -> None:
+    for user in ("anna", "bob"):
+        world.write(f"onedrive/{user}/file", user)
+    assert world.back_up().notes == ()
+    (world.source / "onedrive/bob").rename(world.root / "unmounted")
+    report = world.back_up()
+    assert succeeded(report)
+    (note,) = report.notes
+    assert "onedrive/bob" in note
+    assert "anna" not in note
+    assert succeeded(world.restore("restored", "onedrive/bob"))
+    assert (world.root / "restored/onedrive/bob/file").read_text() == "bob"
+
+
+def test_a_source_that_vanishes_while_the_job_runs_fails_the_rest_and_loses_nothing(world: World) -> None:
+    for user in ("anna", "bob", "carol"):
+        world.write(f"onedrive/{user}/file", user)
+    world.back_up()
+
+    def unmount(step: Progressed) -> None:
+        if step.workload == "onedrive/anna" and world.source.exists():
+            world.source.rename(world.root / "unmounted")
+
+    report = backup(replace(world.context, progress=unmount), MANUAL_BACKUP, world.source)
+    assert [result.outcome for result in report.results] == [Outcome.COMPLETED, Outcome.FAILED, Outcome.FAILED]
+    assert report.exit_code is ExitCode.INPUT
+    for result in report.failures:
+        assert isinstance(result.error, InputError)
+        assert "cannot be read" in result.error.message
+    assert succeeded(world.restore())
+    assert {path.read_text() for path in (world.root / "restored").rglob("file")} == {"anna", "bob", "carol"}
