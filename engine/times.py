@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-_FORM = "%Y-%m-%dT%H:%M:%S.%fZ"
-
 
 def format_time(at: datetime) -> str:
     """A time in UTC, such as `2026-03-01T12:00:00.000000Z`."""
-    return at.astimezone(UTC).strftime(_FORM)
+    return at.astimezone(UTC).isoformat(timespec="microseconds").removesuffix("+00:00") + "Z"
 
 
 def parse_time(text: str) -> datetime:
