@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from engine.declaration import Declaration
     from engine.envelope.data_keys import KeyAccess
+    from engine.errors import KeyAccessError
     from engine.jobs.operation import JobContext
     from engine.jobs.progress import Progressed
     from engine.jobs.vault import Vault
@@ -199,6 +200,12 @@ def open_vault(workspace: Workspace, ledger: Ledger | None) -> Vault:
     return open_or_create_vault(*place)
 
 
+def _tell_wait(outage: KeyAccessError, seconds: float) -> None:
+    from cli.display import warn
+
+    warn(f"{outage.message}; trying again in {seconds:.0f} s")
+
+
 @contextmanager
 def job_context(
     workspace: Workspace, command: str, vendor_profile: str | None, *, writes: bool
@@ -248,5 +255,6 @@ def job_context(
             progress=advanced,
             plan=pace.planned,
             measured=sys.stderr.isatty(),
+            waits=_tell_wait,
         )
     ledger.close()

@@ -23,6 +23,12 @@ failure of the key (EKM-50).
 *Key* says whose key a workflow uses. One that uses **yours** fails once that is revoked. One that uses the \
 **service's** does not, and neither does one that uses **none**. Every command takes `--product` too, \
 and its `--help` says what else.
+
+A source is a folder tree. A first-level folder named like an application holds one workload in each of its folders \
+(`exchange_online/anna/`); any other first-level folder is the workload `files/NAME` of whichever product backs it \
+up. Mails may lie as `.eml` files, as a Maildir or as mBox files; sites, teams, groups and drives are files; \
+directory objects are JSON documents, one a file. Links are kept as links and never followed; devices, sockets and \
+pipes are left out and told; names need not be UTF-8. `keyturn sandbox tenant FOLDER` writes an example.
 """
 _KEYS = {Custody.CUSTOMER: "**yours**", Custody.SERVICE: "the service's", Custody.NONE: "none"}
 _DELIVERIES = {

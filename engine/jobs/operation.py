@@ -44,6 +44,10 @@ def _now() -> datetime:
     return datetime.now(UTC)
 
 
+def _wait_silently(_outage: KeyAccessError, _seconds: float) -> None:
+    """Tells nobody."""
+
+
 @dataclass(frozen=True, slots=True)
 class JobContext:
     """What a job works with.
@@ -62,6 +66,7 @@ class JobContext:
         monotonic: A clock in seconds that never goes back.
         stopping: Whether the job is to stop.
         patience: How long it waits for KMS; by default as a job does.
+        waits: Is told of an outage, and for how many seconds the job now waits.
     """
 
     declaration: Declaration
@@ -77,6 +82,7 @@ class JobContext:
     monotonic: Callable[[], float] = time.monotonic
     stopping: Stopping = field(default_factory=Stopping)
     patience: Patience = field(default_factory=Patience)
+    waits: Callable[[KeyAccessError, float], None] = _wait_silently
 
     @property
     def tenant(self) -> str:
@@ -99,7 +105,11 @@ class JobContext:
             KeyAccessError: As the call does.
             StoppedError: The job is to stop.
         """
-        return self.patience.call(call, self.stopping.pause)
+        return self.patience.call(call, self._wait)
+
+    def _wait(self, seconds: float, outage: KeyAccessError) -> None:
+        self.waits(outage, seconds)
+        self.stopping.pause(seconds)
 
 
 @dataclass(frozen=True, slots=True)

@@ -34,12 +34,12 @@ class Patience:
         self._used = 0
         self._lock = threading.Lock()
 
-    def call(self, call: Callable[[], _Answer], pause: Callable[[float], None]) -> _Answer:
+    def call(self, call: Callable[[], _Answer], pause: Callable[[float, KeyAccessError], None]) -> _Answer:
         """Make a call of KMS, again and again while it fails for an outage and there are pauses left.
 
         Args:
             call: The call.
-            pause: Waits for so many seconds; what it raises ends the waiting.
+            pause: Waits for so many seconds for an outage to end; what it raises ends the waiting.
 
         Raises:
             KeyAccessError: As the call does.
@@ -51,7 +51,7 @@ class Patience:
                 seconds = self._next() if error.worth_retrying else None
                 if seconds is None:
                     raise
-                pause(seconds)
+                pause(seconds, error)
                 continue
             with self._lock:
                 self._used = 0

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import stat
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -21,15 +22,13 @@ from engine.errors import (
     RefusedError,
 )
 from engine.jobs.backup import backup
-from engine.jobs.events import JsonLinesEvents
+from engine.jobs.events import EventState, JsonLinesEvents
 from engine.jobs.report import JobReport, Outcome, Problem, ProblemKind, WorkloadResult, naming
 from engine.jobs.restore import RestoreRequest, download
 from tests.builders import ACTOR, NOW, key_arn
 from tests.engine.jobs.world import MANUAL_BACKUP
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from tests.engine.jobs.world import World
 
 
@@ -189,3 +188,16 @@ def test_a_failure_for_the_key_is_named_and_keeps_all_that_is_known_of_it() -> N
     )
     other = InputError("other")
     assert naming(other, MANUAL_BACKUP, "onedrive/bob") is other
+
+
+def test_the_documentation_names_every_field_and_status_of_an_event(world: World) -> None:
+    world.write("onedrive/bob/file")
+    world.back_up()
+    world.revoke()
+    world.back_up()
+    page = (Path(__file__).resolve().parents[3] / "docs" / "events.md").read_text(encoding="utf-8")
+    for event in events(world):
+        for name in (*event, *event["keyturn"]):
+            assert f"`{name}`" in page, name
+    for state in EventState:
+        assert f"`{state.value}`" in page

@@ -21,9 +21,10 @@ from tests.engine.jobs.world import COPY, DOWNLOAD, MANUAL_BACKUP, SERVICE, only
 from tests.in_memory_kms import InMemoryKms
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from engine.jobs.progress import Progressed
+    from engine.kms import WrappedBytes
     from tests.engine.jobs.world import World
 
 HELD_DOWNLOAD = find_workflow(Product.MICROSOFT_365, WorkflowKind.DOWNLOAD, LEGAL_HOLD_DOWNLOAD)
@@ -157,6 +158,39 @@ def test_if_the_key_is_revoked_by_then_the_operation_fails_and_publishes_nothing
     failed_for_its_key(only(report), "Microsoft 365 restore (restore, as a copy)")
     assert not (world.root / "restored/onedrive/bob/first").exists()
     assert not list((world.root / "restored").rglob("*.partial"))
+
+
+@pytest.mark.requirement("EKM-46")
+def test_a_data_key_is_wiped_behind_each_operation_and_is_written_nowhere(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for user in ("anna", "bob"):
+        world.write(f"onedrive/{user}/file", os.urandom(2_000_000))
+    given: list[bytearray] = []
+    known: list[bytes] = []
+
+    def keep(data_key: bytearray) -> bytearray:
+        assert all(earlier == bytes(32) for earlier in given), "the operation before has let go of its own"
+        given.append(data_key)
+        known.append(bytes(data_key))
+        return data_key
+
+    unwrap, generate = world.kms.unwrap, world.kms.generate_data_key
+
+    def generate_and_keep(key_arn: str, context: Mapping[str, str]) -> tuple[bytearray, WrappedBytes]:
+        data_key, wrapped = generate(key_arn, context)
+        return keep(data_key), wrapped
+
+    monkeypatch.setattr(world.kms, "unwrap", lambda *call: keep(unwrap(*call)))
+    monkeypatch.setattr(world.kms, "generate_data_key", generate_and_keep)
+    assert succeeded(world.back_up())
+    assert succeeded(world.back_up())
+    assert succeeded(world.restore())
+    assert len(given) == 6
+    assert all(data_key == bytes(32) for data_key in given)
+    assert len(set(known)) == 2, "one data key for each workload, in every operation"
+    for path in world.root.rglob("*"):
+        assert path.is_dir() or not any(data_key in path.read_bytes() for data_key in known)
 
 
 @pytest.mark.requirement("EKM-46")

@@ -159,8 +159,11 @@ def test_an_outage_is_waited_out(world: World, operation: str) -> None:
             world.kms.set_state(key_arn(1), KeyState.ENABLED)
 
     world.kms.before = come_back
-    assert succeeded(backup(patient(world, 0, 0, 0), MANUAL_BACKUP, world.source))
+    told: list[tuple[KeyFailure, float]] = []
+    context = replace(patient(world, 0, 0.01, 0), waits=lambda outage, wait: told.append((outage.failure, wait)))
+    assert succeeded(backup(context, MANUAL_BACKUP, world.source))
     assert world.kms.calls == {operation: 3}
+    assert told == [(KeyFailure.UNAVAILABLE, 0), (KeyFailure.UNAVAILABLE, 0.01)]
 
 
 @pytest.mark.requirement("EKM-46")
