@@ -6,6 +6,7 @@ read whole; its body comes with a `Content-Length` or chunked, and `Expect: 100-
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass
 from email.utils import formatdate
 from http import HTTPStatus
@@ -32,6 +33,7 @@ class HttpRequest:
         header_items: Names and values as they were sent.
         body: The body, whole.
         client_address: The client's IP address and port.
+        began: When its first line had come, by the machine's steady clock.
     """
 
     method: str
@@ -40,6 +42,7 @@ class HttpRequest:
     header_items: tuple[tuple[str, str], ...]
     body: bytes
     client_address: tuple[str, int]
+    began: float = 0.0
 
     @property
     def keeps_alive(self) -> bool:
@@ -106,6 +109,7 @@ def read_request(reader: BufferedIOBase, writer: BufferedIOBase, client_address:
     line = _line(reader)
     if not line:
         return None
+    began = time.monotonic()
     parts = line.split(" ")
     if len(parts) != 3 or parts[2] not in {"HTTP/1.1", "HTTP/1.0"}:
         raise UnreadableRequestError(HTTPStatus.BAD_REQUEST)
@@ -114,7 +118,7 @@ def read_request(reader: BufferedIOBase, writer: BufferedIOBase, client_address:
         headers.setdefault("connection", "close")
     if headers.get("expect", "").lower() == "100-continue":
         writer.write(_CONTINUE)
-    return HttpRequest(parts[0], parts[1], headers, items, _body(reader, headers), client_address)
+    return HttpRequest(parts[0], parts[1], headers, items, _body(reader, headers), client_address, began)
 
 
 def _headers(reader: BufferedIOBase) -> tuple[tuple[tuple[str, str], ...], dict[str, str]]:

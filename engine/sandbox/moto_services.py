@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import unquote
 
 from engine.errors import MachineError
+from engine.sandbox.conditional_writes import ConditionalWrites
 from engine.sandbox.http_messages import HttpResponse
 from engine.sandbox.http_server import HOST
 
@@ -63,6 +64,7 @@ class MotoServices:
         self._application = _application()
         self._port = port
         self._partition = partition
+        self._writes = ConditionalWrites(partition)
         self._closed = False
         _count(1, alone=folder is not None)
         self._state: MotoState | None = None
@@ -90,19 +92,21 @@ class MotoServices:
 
         environ = self._environ(request, account_id)
 
-        def answer() -> None:
+        def answer() -> HttpResponse:
             result: Iterable[bytes] = self._application(environ, start_response)
             try:
                 written.extend(result)
             finally:
                 if callable(close := getattr(result, "close", None)):
                     close()
+            status, headers = started[-1]
+            code, _, reason = status.partition(" ")
+            kept = tuple((name, value) for name, value in headers if name.lower() not in _HOP_BY_HOP)
+            return HttpResponse(int(code), kept, b"".join(written), reason)
 
-        self.alone(request, signature, account_id, answer)
-        status, headers = started[-1]
-        code, _, reason = status.partition(" ")
-        kept = tuple((name, value) for name, value in headers if name.lower() not in _HOP_BY_HOP)
-        return HttpResponse(int(code), kept, b"".join(written), reason)
+        if signature.service == "s3":
+            return self.alone(request, signature, account_id, lambda: self._writes.write(request, answer))
+        return self.alone(request, signature, account_id, answer)
 
     def alone(self, request: HttpRequest, signature: Signature, account_id: str, act: Callable[[], Result]) -> Result:
         """Do what a request asks while nothing else changes moto's data, and keep what has changed.
