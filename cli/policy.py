@@ -24,12 +24,17 @@ def command() -> None:
 @declaration_option
 @json_option
 def show(number: int, declaration_path: Path, as_json: bool) -> None:
-    """Show the key policy of generation N as the stacks write it, and what each statement is for."""
+    """Show the key policy of generation N as the stacks write it.
+
+    What each statement is for stands below it, and who can do what with the key.
+    """
     from cli.workspace import load_workspace
     from stacks.key_policy import key_policy
+    from stacks.policy_access import access_of
 
     declaration = load_workspace(declaration_path).declaration
     policy = key_policy(declaration, number)
+    access = access_of(declaration, number)
     if as_json:
         print_json(
             {
@@ -39,6 +44,17 @@ def show(number: int, declaration_path: Path, as_json: bool) -> None:
                 "statements": [
                     {"sid": s.sid, "effect": s.effect.value, "explanation": s.explanation} for s in policy.statements
                 ],
+                "access": [
+                    {
+                        "principal": principal.name,
+                        "arn": principal.arn,
+                        "abilities": [
+                            {"what": a.what, "verdict": a.verdict.value, "reason": a.reason}
+                            for a in principal.abilities
+                        ],
+                    }
+                    for principal in access
+                ],
             }
         )
         return
@@ -47,3 +63,10 @@ def show(number: int, declaration_path: Path, as_json: bool) -> None:
     for statement in policy.statements:
         click.echo(click.style(f"{statement.effect.value}: {statement.sid}", bold=True))
         click.echo(f"  {statement.explanation}")
+    click.echo()
+    click.echo(click.style("Who can do what, while the key is enabled", bold=True))
+    for principal in access:
+        click.echo(f"  {principal.name}{f'  {principal.arn}' if principal.arn else ''}")
+        for ability in principal.abilities:
+            on = f" (on {'; '.join(ability.depends_on)})" if ability.depends_on else ""
+            click.echo(f"    {ability.verdict.value:8}{ability.what}{on}")

@@ -266,4 +266,14 @@ def test_the_key_policy_can_be_read_before_the_key_is_made(repository: Repositor
     policy, _, explained = text.partition("\n\n")
     assert json.loads(policy)["Id"] == "key-consolepolicy-3"
     assert "during backups and restores" in explained
+    vendor = next(entry for entry in ended.document["access"] if entry["principal"] == "Druva's account")
+    assert {ability["what"]: ability["verdict"] for ability in vendor["abilities"]} == {
+        "wrap and unwrap data keys": "yes",
+        "see the key": "yes",
+        "let AWS services use it": "yes",
+        "disable and enable it": "no",
+        "change its policy": "no",
+        "schedule its deletion": "no",
+    }
+    assert "Who can do what" in explained
     assert repository.keyturn("policy", "show", "2").exit_code == 3
