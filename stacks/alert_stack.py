@@ -62,8 +62,8 @@ class AlertStack(TerraformStack):
         scope: The application.
         declaration: The tenant's declaration.
         alerts: Whom to tell, and when a key counts as unused.
-        key_arns: The ARNs of its keys.
         current: The ARN of its current key, or None where it is not known.
+        key_arns: The ARNs of all its keys.
     """
 
     def __init__(
@@ -71,8 +71,8 @@ class AlertStack(TerraformStack):
         scope: App,
         declaration: Declaration,
         alerts: Alerts,
-        key_arns: Sequence[str],
         current: str | None,
+        key_arns: Sequence[str],
     ) -> None:
         super().__init__(scope, f"{declaration.tenant}-alerts")
         self._declaration = declaration

@@ -1,8 +1,8 @@
 """The guards in the construct tree: an aspect that runs in every synthesis of a tenant's stack.
 
-Every resource is judged by what it emits once the rest of the tree is built; a refusal stands as an error
-annotation at the construct, so the synthesis ends before the stack is written. What only the whole stack
-can tell (`every_generation`) is a validation, which runs after all aspects.
+When the stack is visited, all that it is about to emit is judged, resource by resource; a refusal stands as an
+error annotation at the stack, so the synthesis ends before it is written. What only the whole stack can tell
+(`every_generation`) is a validation, which runs after all aspects.
 """
 
 from __future__ import annotations
@@ -14,7 +14,6 @@ from stacks.cdktf_imports import (
     Aspects,
     IAspect,
     IValidation,
-    TerraformResource,
     TerraformStack,
     implements,
 )
@@ -29,7 +28,7 @@ if TYPE_CHECKING:
 
 @implements(IAspect)
 class _ResourceGuard:
-    """Judges each resource as it is visited, and remembers what it saw."""
+    """Judges each resource of the stack, and remembers what it saw."""
 
     def __init__(self, declaration: Declaration) -> None:
         self._declaration = declaration
@@ -37,11 +36,10 @@ class _ResourceGuard:
         self.findings: list[Finding] = []
 
     def visit(self, node: IConstruct) -> None:
-        if isinstance(node, TerraformStack):  # visited before all that is in it: a synthesis begins
-            self.seen.clear()
-            self.findings.clear()
-        if not isinstance(node, TerraformResource):
+        if not isinstance(node, TerraformStack):
             return
+        self.seen.clear()
+        self.findings.clear()
         for terraform_type, resources in (node.to_terraform().get("resource") or {}).items():
             for name, attributes in resources.items():
                 resource = EmittedResource(terraform_type, name, attributes)

@@ -34,7 +34,7 @@ class Reference:
     """A value that Terraform resolves, such as the ARN of a key yet to be made.
 
     Attributes:
-        token: CDKTF's placeholder, which it replaces by an expression in the JSON.
+        token: An expression, or a placeholder that CDKTF replaces by one.
     """
 
     token: str
@@ -205,6 +205,7 @@ class _Resource(TerraformResource):
             ),
         )
         self.arguments = arguments
+        self._address = f"{terraform_type}.{name}"
 
     def _synthesize_attributes(self) -> Mapping[str, Any]:
         return attributes_of(self.arguments)
@@ -213,6 +214,11 @@ class _Resource(TerraformResource):
         return hcl_attributes_of(self.arguments)
 
     def _reference(self, attribute: str) -> Reference:
+        """A reference from within the same stack, without a call to CDKTF, of which there would be very many."""
+        return Reference(f"${{{self._address}.{attribute}}}")
+
+    def reference_from_elsewhere(self, attribute: str) -> Reference:
+        """A reference from another stack, for which CDKTF has to make an output here and to read it there."""
         return Reference(self.get_string_attribute(attribute))
 
 

@@ -52,7 +52,7 @@ class Synthesis:
                 for declaration in declarations
             )
             self.alert_stacks = tuple(
-                AlertStack(self._app, declaration, declaration.alerts, stack.key_arns, stack.current_key_arn)
+                AlertStack(self._app, declaration, declaration.alerts, *stack.arns_for_another_stack())
                 for declaration, stack in zip(declarations, self.stacks, strict=True)
                 if declaration.alerts is not None
             )

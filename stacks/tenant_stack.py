@@ -59,17 +59,26 @@ class TenantStack(TerraformStack):
         self._outputs()
         self.guards = Guards(self, declaration)
 
-    @property
-    def key_arns(self) -> tuple[str, ...]:
-        """The ARN of every key that is not deleted, replicas included; of one that the stacks make, its reference."""
-        arns = [self._arn(generation) for generation in self._declaration.generations]
-        replicas = [replica.arn.token for keys in self.keys.values() for replica in keys.replicas.values()]
-        return (*(arn for arn in arns if arn is not None), *replicas)
+    def arns_for_another_stack(self) -> tuple[str | None, tuple[str, ...]]:
+        """The ARN of the current key, if it is known, and those of all keys, replicas included.
 
-    @property
-    def current_key_arn(self) -> str | None:
-        """The ARN of the current generation's key, or None where it is not known."""
-        return self._arn(self._declaration.current_generation)
+        Of a key that the stacks make it is a reference, for which this stack gets an output.
+        """
+        current, arns = None, []
+        for generation in self._declaration.generations:
+            if generation.state is DeclaredState.DELETED:
+                continue
+            keys = self.keys.get(generation.number)
+            if keys is None:
+                arn = _text(generation.key_arn)
+            else:
+                arn = keys.primary.reference_from_elsewhere("arn").token
+                arns += [replica.reference_from_elsewhere("arn").token for replica in keys.replicas.values()]
+            if arn is not None:
+                arns.append(arn)
+            if generation.number == self._declaration.current:
+                current = arn
+        return current, tuple(arns)
 
     def _arn(self, generation: DeclaredGeneration) -> str | None:
         if generation.state is DeclaredState.DELETED:
