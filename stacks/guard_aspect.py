@@ -1,7 +1,8 @@
 """The guards in the construct tree: an aspect that runs in every synthesis of a tenant's stack.
 
-When the stack is visited, all that it is about to emit is judged, resource by resource; a refusal stands as an
-error annotation at the stack, so the synthesis ends before it is written. What only the whole stack can tell
+The aspect stands at a post of its own in the stack, so that CDKTF calls it once and not for every resource.
+There all that the stack is about to emit is judged, resource by resource; a refusal stands as an error
+annotation, so the synthesis ends before the stack is written. What only the whole stack can tell
 (`every_generation`) is a validation, which runs after all aspects.
 """
 
@@ -12,9 +13,9 @@ from typing import TYPE_CHECKING
 from stacks.cdktf_imports import (
     Annotations,
     Aspects,
+    Construct,
     IAspect,
     IValidation,
-    TerraformStack,
     implements,
 )
 from stacks.findings import EmittedResource
@@ -22,7 +23,7 @@ from stacks.guards import judge_generations, judge_resource
 
 if TYPE_CHECKING:
     from engine.declaration import Declaration
-    from stacks.cdktf_imports import IConstruct
+    from stacks.cdktf_imports import IConstruct, TerraformStack
     from stacks.findings import Finding
 
 
@@ -30,17 +31,16 @@ if TYPE_CHECKING:
 class _ResourceGuard:
     """Judges each resource of the stack, and remembers what it saw."""
 
-    def __init__(self, declaration: Declaration) -> None:
+    def __init__(self, stack: TerraformStack, declaration: Declaration) -> None:
+        self._stack = stack
         self._declaration = declaration
         self.seen: list[EmittedResource] = []
         self.findings: list[Finding] = []
 
     def visit(self, node: IConstruct) -> None:
-        if not isinstance(node, TerraformStack):
-            return
         self.seen.clear()
         self.findings.clear()
-        for terraform_type, resources in (node.to_terraform().get("resource") or {}).items():
+        for terraform_type, resources in (self._stack.to_terraform().get("resource") or {}).items():
             for name, attributes in resources.items():
                 resource = EmittedResource(terraform_type, name, attributes)
                 self.seen.append(resource)
@@ -67,9 +67,10 @@ class Guards:
     """The guards of one stack, with what they found in the last synthesis."""
 
     def __init__(self, stack: TerraformStack, declaration: Declaration) -> None:
-        self._resources = _ResourceGuard(declaration)
+        self._resources = _ResourceGuard(stack, declaration)
         self._stack = _StackGuard(declaration, self._resources)
-        Aspects.of(stack).add(self._resources)
+        self._post = Construct(stack, "guards")
+        Aspects.of(self._post).add(self._resources)
         stack.node.add_validation(self._stack)
 
     @property
