@@ -143,11 +143,13 @@ class DynamoDbTable:
 
         Raises:
             RefusedWriteError: Its condition said no.
+            AwsError: The item was in use by transactions all the time.
         """
-        with self._translated(operation):
-            getattr(self._client, operation)(
-                TableName=self.name, ReturnValuesOnConditionCheckFailure="ALL_OLD", **request
-            )
+        call = getattr(self._client, operation)
+        self._until_free(
+            operation,
+            lambda: call(TableName=self.name, ReturnValuesOnConditionCheckFailure="ALL_OLD", **request),
+        )
 
     def transact(self, *writes: Mapping[str, Mapping[str, Any]]) -> None:
         """Carry out several writes, such as `{"Put": {…}}`, all or none.
@@ -157,15 +159,7 @@ class DynamoDbTable:
             AwsError: The items were in use by other transactions all the time.
         """
         items = [{kind: {"TableName": self.name, **members} for kind, members in write.items()} for write in writes]
-        attempt = 0
-        while True:
-            try:
-                with self._translated("TransactWriteItems"):
-                    self._client.transact_write_items(TransactItems=items)
-            except _PassingTroubleError:
-                attempt = self._wait(attempt)
-            else:
-                return
+        self._until_free("TransactWriteItems", lambda: self._client.transact_write_items(TransactItems=items))
 
     def put_all(self, items: Iterable[Item]) -> None:
         """Write items without conditions, in the place of what stands there, in batches."""
@@ -181,6 +175,18 @@ class DynamoDbTable:
     def close(self) -> None:
         """Let go of its connections."""
         self._client.close()
+
+    def _until_free(self, operation: str, call: Callable[[], object]) -> None:
+        """Carry out a write, again where it met a transaction on the same item and was not carried out."""
+        attempt = 0
+        while True:
+            try:
+                with self._translated(operation):
+                    call()
+            except _PassingTroubleError:
+                attempt = self._wait(attempt)
+            else:
+                return
 
     def _put_batch(self, batch: list[Any]) -> None:
         left: Any = {self.name: batch}

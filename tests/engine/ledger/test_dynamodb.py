@@ -156,6 +156,18 @@ def test_transactions_that_met_others_are_carried_out_in_the_end(
     assert [entry.event for entry in ledger.journal()] == ["created", "registered"]
 
 
+def test_a_wrapping_that_met_a_transaction_is_put_in_the_end(
+    dynamodb_store: DynamoDbStore, ledger: DynamoDbLedger
+) -> None:
+    old = data_key(1)
+    ledger.add_data_key(old, ACTOR, NOW)
+    enable(ledger)
+    new = replace(old, generation=1, key_arn=str(key_arn(1)), ciphertext=b"new", epoch=1)
+    met = client_error("TransactionConflictException")
+    assert troubled(dynamodb_store, "update_item", met, met).replace_wrapping(old, new, epoch=1)
+    assert ledger.data_key(old.data_key_id) == new
+
+
 def test_a_table_that_stays_busy_is_said_and_nothing_changes(
     dynamodb_store: DynamoDbStore, ledger: DynamoDbLedger
 ) -> None:

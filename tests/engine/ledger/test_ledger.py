@@ -145,6 +145,21 @@ def test_a_rewrap_takes_the_place_of_exactly_what_it_was_made_from(ledger: Ledge
     assert ledger.data_key(old.data_key_id) == new
 
 
+def test_a_wrapping_under_the_same_key_is_another_one(ledger: Ledger) -> None:
+    """Two workers moved one data key to the same generation: the second's is made from what is not there."""
+    old = data_key(1)
+    ledger.add_data_key(old, ACTOR, NOW)
+    enable(ledger)
+    first = replace(old, generation=1, key_arn=str(key_arn(1)), ciphertext=b"first", epoch=1)
+    assert ledger.replace_wrapping(old, first, epoch=1)
+    second = replace(first, ciphertext=b"second")
+    assert ledger.replace_wrapping(first, second, epoch=1)
+    assert not ledger.replace_wrapping(first, replace(first, ciphertext=b"third"), epoch=1)
+    assert not ledger.replace_wrapping(replace(second, generation=0), first, epoch=1)
+    assert not ledger.replace_wrapping(replace(second, key_arn=str(key_arn(7))), first, epoch=1)
+    assert ledger.data_key(old.data_key_id) == second
+
+
 @pytest.mark.requirement("EKM-33")
 @pytest.mark.parametrize("epoch", [0, 2])
 def test_a_rewrap_of_another_move_than_the_one_in_flight_is_not_taken_in(ledger: Ledger, epoch: int) -> None:
