@@ -137,3 +137,21 @@ def test_a_move_with_two_credentials_decrypts_with_the_one_and_encrypts_with_the
     assert (ended.exit_code, ended.document["moved"]) == (0, 2), ended.err
     assert data_keys(repository) == {1: 0, 2: 2}
     assert repository.keyturn("run", "restore", "--to", "restored").exit_code == 0
+
+
+@pytest.mark.requirement("EKM-34")
+def test_throttling_and_lost_answers_are_waited_out_and_told_once(repository: Repository) -> None:
+    repository.enabled()
+    fill(repository, "anna", "bob", "cem")
+    second = repository.with_second_generation()
+    faults = (
+        "throttle kms:ReEncrypt count=5",
+        "drop kms:Decrypt after count=1",
+        "error kms:Decrypt count=1 status=500",
+    )
+    with repository.customer.sandbox.faults.during(*faults):
+        ended = repository.keyturn("rotate", "--to", "2", "--key-arn", second, *VENDOR, "--json")
+    assert (ended.exit_code, ended.document["moved"], ended.document["set_aside_count"]) == (0, 3, 0), ended.err
+    assert ended.err.count("AWS KMS is throttled: trying again, ever more slowly") == 1
+    assert data_keys(repository) == {1: 0, 2: 3}
+    assert repository.keyturn("run", "restore", "--to", "restored", *VENDOR).exit_code == 0

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
     TenantBefore = Callable[[str, str], Tenant]
 
+_READS = tuple(f"DynamoDB_20120810.{name}" for name in ("Query", "GetItem", "BatchGetItem", "DescribeTable"))
+_TELLING = ("transaction", "object", "UpdateItem", "TransactWriteItems", "PutItem", "ReEncrypt")
 _SOME = {"sqlite": 6, "dynamodb": 2}
 
 
@@ -94,12 +96,11 @@ def matrix(tenant: Tenant, requests: RequestCounter, most: int | None, capsys: p
 
 
 def _chosen(points: Sequence[str], most: int | None) -> list[int]:
-    """All points; or some, the durable writes and the moves of data keys first."""
-    numbers = list(range(1, len(points) + 1))
+    """All points but around mere reads of DynamoDB; or some of these, durable writes and moved data keys first."""
+    numbers = [number for number, point in enumerate(points, start=1) if not point.endswith(_READS)]
     if most is None or len(numbers) <= most:
         return numbers
-    writes = ("transaction", "object", "UpdateItem", "TransactWriteItems", "PutItem", "ReEncrypt")
-    telling = [number for number in numbers if any(word in points[number - 1] for word in writes)] or numbers
+    telling = [number for number in numbers if any(word in points[number - 1] for word in _TELLING)] or numbers
     step = max(1, len(telling) / most)
     return sorted({telling[int(index * step)] for index in range(min(most, len(telling)))} | {numbers[-1]})
 
