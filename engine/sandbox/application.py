@@ -5,6 +5,7 @@
   from the signature.
 - A call that stands to fail on demand meets its fault here, once it is known whose it is and what it asks.
 - CloudTrail's event history tells of failed calls of KMS (`engine.sandbox.trail`).
+- S3 has its own door (`engine.sandbox.buckets`).
 - KMS is never moto's: what is signed for KMS or targets it goes to the strict layer, or nowhere.
 """
 
@@ -17,6 +18,7 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING
 
 from engine.sandbox.assumed_roles import action_of, assume_role
+from engine.sandbox.buckets import refuse_bucket
 from engine.sandbox.caller_identity import tell_caller_identity
 from engine.sandbox.control import CONTROL_PREFIX
 from engine.sandbox.faults.answers import meet
@@ -137,6 +139,8 @@ class Application:
 
     def _answer_other(self, request: HttpRequest, signature: Signature, account_id: str) -> HttpResponse:
         service = signature.service
+        if service == "s3" and (refusal := refuse_bucket(request, account_id)) is not None:
+            return refusal
         try:
             return self._others.handle(request, signature, account_id)
         except NotImplementedError:
