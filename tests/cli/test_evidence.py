@@ -133,3 +133,23 @@ def test_a_key_that_cannot_sign_evidence_is_refused_and_nothing_is_written(repos
     assert ended.exit_code == 3
     assert "is not an Ed25519 key" in ended.err
     assert not (repository.folder / "evidence.json").exists()
+
+
+def test_evidence_is_signed_with_a_key_that_never_leaves_kms(repository: Repository) -> None:
+    repository.enabled()
+    kms = repository.customer.kms
+    signing = kms.create_key(KeySpec="ECC_NIST_EDWARDS25519", KeyUsage="SIGN_VERIFY")["KeyMetadata"].get("Arn", "")
+    public = repository.keyturn("evidence", "public-key", signing, "--json").document["public_key"]
+    assert repository.keyturn("status", "--evidence", "evidence.json", "--signing-key", signing).exit_code == 0
+    kms.disable_key(KeyId=signing)
+    checked = repository.keyturn("evidence", "check", "evidence.json", "--evidence-key", public, "--sandbox")
+    assert checked.exit_code == 0, checked.err
+    before = (repository.folder / "evidence.json").read_bytes()
+    ended = repository.keyturn("status", "--evidence", "evidence.json", "--signing-key", signing)
+    assert ended.exit_code == 4
+    assert "DisabledException" in ended.err
+    assert (repository.folder / "evidence.json").read_bytes() == before
+    other = kms.create_key(KeySpec="ECC_NIST_P256", KeyUsage="SIGN_VERIFY")["KeyMetadata"].get("Arn", "")
+    ended = repository.keyturn("status", "--evidence", "evidence.json", "--signing-key", other)
+    assert ended.exit_code == 3
+    assert "is not an Ed25519 key" in ended.err
