@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from engine.sandbox.kms.errors import invalid_ciphertext
+from engine.sandbox.kms.errors import invalid_ciphertext, invalid_state
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -62,7 +62,8 @@ def unseal(material: KeyMaterial, ciphertext: bytes, context: Mapping[str, str])
     """Decrypt what `seal` made.
 
     Raises:
-        KmsError: `InvalidCiphertextException` where the ciphertext or its context was changed.
+        KmsError: `InvalidCiphertextException` where the ciphertext or its context was changed,
+            `KMSInvalidStateException` where the material is to be imported again.
     """
     header, nonce, sealed = ciphertext[:_HEADER], ciphertext[_HEADER : _HEADER + _NONCE], ciphertext[_HEADER + _NONCE :]
     try:
@@ -73,5 +74,6 @@ def unseal(material: KeyMaterial, ciphertext: bytes, context: Mapping[str, str])
 
 def _secret(material: KeyMaterial) -> bytes:
     if material.secret is None:
-        raise ValueError(f"the material {material.material_id} is not there: its key's state should have said so")
+        # The key's state says so as well, but a delay of state changes may hold that back.
+        raise invalid_state(f"The key material {material.material_id} is pending import.")
     return material.secret

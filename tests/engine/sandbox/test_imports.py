@@ -261,3 +261,19 @@ def test_a_cancelled_deletion_leaves_a_key_without_material_waiting(customer: Ac
     assert describe(kms, key)["KeyState"] == "PendingDeletion"
     kms.cancel_key_deletion(KeyId=key)
     assert describe(kms, key)["KeyState"] == "PendingImport"
+
+
+def test_deleted_material_opens_nothing_even_while_the_state_is_still_on_its_way(own: Account) -> None:
+    kms = own.kms
+    key = make_key(kms, Origin="EXTERNAL")
+    import_material(kms, key, secrets.token_bytes(32))
+    blob = kms.encrypt(KeyId=key, Plaintext=b"data")["CiphertextBlob"]
+    own.sandbox.faults.add("delay state=60s")
+    try:
+        kms.delete_imported_key_material(KeyId=key)
+        with refused("KMSInvalidStateException"):
+            kms.decrypt(CiphertextBlob=blob)
+        with refused("KMSInvalidStateException"):
+            kms.encrypt(KeyId=key, Plaintext=b"data")
+    finally:
+        own.sandbox.faults.clear()
