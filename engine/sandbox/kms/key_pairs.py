@@ -64,7 +64,7 @@ def has_key_pairs(spec: str) -> bool:
 def is_private_key(spec: str, material: bytes) -> bool:
     """Whether this is a private key of the spec, in PKCS #8."""
     try:
-        key = _load(material)
+        key = _load(material, ours=False)
     except (ValueError, TypeError, UnsupportedAlgorithm):
         return False
     if isinstance(key, rsa.RSAPrivateKey):
@@ -117,8 +117,9 @@ def verifies(private: bytes, algorithm: str, message: bytes, message_type: str, 
     return True
 
 
-def _load(private: bytes) -> PrivateKey:
-    key = serialization.load_der_private_key(private, password=None)
+def _load(private: bytes, *, ours: bool = True) -> PrivateKey:
+    # What was made or checked here is not checked again: of a long RSA key that takes a second.
+    key = serialization.load_der_private_key(private, password=None, unsafe_skip_rsa_key_validation=ours)
     if not isinstance(key, PrivateKey):
         raise TypeError(f"a {type(key).__name__} is no key pair of the sandbox's")
     return key

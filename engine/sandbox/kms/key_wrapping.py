@@ -52,7 +52,7 @@ def unwrap(private_key: bytes, algorithm: str, wrapped: bytes) -> bytes:
     Raises:
         KmsError: `InvalidCiphertextException` where it was not wrapped so, or under another key.
     """
-    key = load_der_private_key(private_key, password=None)
+    key = load_der_private_key(private_key, password=None, unsafe_skip_rsa_key_validation=True)  # made here
     if not isinstance(key, rsa.RSAPrivateKey):
         raise TypeError("a wrapping key is an RSA key")
     oaep = _oaep(_HASHES[algorithm.removeprefix(_OAEP).removeprefix(_AES)])
