@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -36,12 +37,17 @@ def show_usage_error(error: click.ClickException) -> None:
 
 def note(message: str) -> None:
     """Say on stderr what is going on."""
-    click.echo(message, err=True)
+    _say(message)
 
 
 def warn(message: str) -> None:
     """Say on stderr what one should know."""
-    click.echo(f"{click.style('warning:', fg='yellow', bold=True)} {message}", err=True)
+    _say(f"{click.style('warning:', fg='yellow', bold=True)} {message}")
+
+
+def _say(text: str) -> None:
+    # Named, not `err=True`: while a bar of progress is shown, sys.stderr puts lines above it.
+    click.echo(text, file=sys.stderr)
 
 
 def print_json(document: Any) -> None:
