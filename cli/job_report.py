@@ -7,21 +7,25 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from cli.display import note, print_json, show_errors, warn
+from engine.catalogue import Delivery, WorkflowKind
 from engine.jobs.report import Outcome, ProblemKind
 from engine.printing import printable
 
 if TYPE_CHECKING:
+    from engine.catalogue import Workflow
     from engine.jobs.report import JobReport, WorkloadResult
 
 _SHOWN_PROBLEMS = 20
+_SHOWN_LABELS = 5
 
 
 def tell_job(report: JobReport) -> None:
     """Tell people what became of a job: what was done on stdout, what went wrong on stderr."""
     click.echo(f"{report.workflow.title}, job {report.job_id}")
+    unit = _unit(report.workflow)
     for result in report.results:
         if result.outcome is not Outcome.FAILED:
-            click.echo(f"  {_line(result)}")
+            click.echo(f"  {_line(result, unit)}")
             for label in result.found:
                 click.echo(f"    found {label}")
     for result in report.results:
@@ -30,11 +34,13 @@ def tell_job(report: JobReport) -> None:
     for text in report.notes:
         note(text)
     if report.not_covered:
-        note(f"left to another product's jobs: {', '.join(report.not_covered)}")
+        shown = ", ".join(report.not_covered[:_SHOWN_LABELS])
+        more = len(report.not_covered) - _SHOWN_LABELS
+        note(f"left to another product's jobs: {shown}{f' and {more} more' if more > 0 else ''}")
     done = len(report.results) - len(report.failures)
     total = sum(result.bytes for result in report.results)
     files = sum(result.files for result in report.results)
-    click.echo(f"{done} of {len(report.results)} workloads done: {files} files, {total / 1_000_000:.1f} MB")
+    click.echo(f"{done} of {len(report.results)} workloads done: {files} {unit}, {total / 1_000_000:.1f} MB")
 
 
 def print_job(report: JobReport) -> None:
@@ -52,8 +58,15 @@ def print_job(report: JobReport) -> None:
     )
 
 
-def _line(result: WorkloadResult) -> str:
-    parts = [f"{result.files} files", f"{result.bytes / 1_000_000:.1f} MB"]
+def _unit(workflow: Workflow) -> str:
+    """What the job counts."""
+    if workflow.kind is WorkflowKind.DISCOVERY:
+        return "workloads"
+    return "mails" if workflow.delivery in {Delivery.MAILBOX, Delivery.LINK} else "files"
+
+
+def _line(result: WorkloadResult, unit: str) -> str:
+    parts = [f"{result.files} {unit}", f"{result.bytes / 1_000_000:.1f} MB"]
     if result.unchanged:
         parts.append(f"{result.unchanged} unchanged")
     if result.held:
