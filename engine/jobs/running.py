@@ -2,14 +2,18 @@
 
 - A bulk job works on several workloads side by side. Their results come in the order of the workloads.
 - A job that is interrupted lets every operation under way stop (`engine.jobs.stopping`), tells them as canceled,
-  and begins no other.
+  and begins no other. It waits for them for a moment, and no longer: one that hangs in a call ends with the
+  process, and leaves what a killed one does.
 """
 
 from __future__ import annotations
 
 import secrets
-from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
+import threading
+import time
+from collections import deque
 from dataclasses import dataclass
+from queue import SimpleQueue
 from typing import TYPE_CHECKING
 
 from engine.catalogue import Trigger
@@ -25,6 +29,7 @@ if TYPE_CHECKING:
     from engine.jobs.operation import JobContext
 
 SIDE_BY_SIDE = 4
+GRACE_SECONDS = 5.0
 
 
 def check_workflow(context: JobContext, workflow: Workflow, kind: WorkflowKind) -> None:
@@ -119,17 +124,14 @@ class _Job:
 
     def side_by_side(self, labels: tuple[str, ...]) -> list[WorkloadResult]:
         """Do several workloads at a time."""
-        with ThreadPoolExecutor(SIDE_BY_SIDE, thread_name_prefix="workload") as pool:
-            futures = [pool.submit(self.run, label) for label in labels]
-            try:
-                done, _ = wait(futures, return_when=FIRST_EXCEPTION)
-                for future in done:
-                    future.result()  # raises what the workload did
-                return [future.result() for future in futures]
-            except BaseException:
-                self.context.stopping.ask()
-                pool.shutdown(cancel_futures=True)
-                raise
+        crew = _Crew(self.run, labels)
+        try:
+            return crew.results()
+        except BaseException:
+            self.context.stopping.ask()
+            for label in crew.dismiss():
+                self._record(label, EventState.CANCELED, None)
+            raise
 
     def _record(self, label: str | None, state: EventState, result: WorkloadResult | None, count: int = 0) -> None:
         context = self.context
@@ -137,6 +139,52 @@ class _Job:
             context.clock(), context.tenant, self.job_id, self.workflow, label, context.actor, state, result, count
         )
         context.events.record(event)
+
+
+class _Crew:
+    """Threads that do workloads side by side; they do not keep the process from ending."""
+
+    def __init__(self, run: Callable[[str], WorkloadResult], labels: tuple[str, ...]) -> None:
+        self._run = run
+        self._labels = labels
+        self._waiting = deque(labels)
+        self._under_way: set[str] = set()
+        self._ended: SimpleQueue[tuple[str, WorkloadResult | BaseException]] = SimpleQueue()
+        self._threads = [threading.Thread(target=self._work, daemon=True) for _ in labels[:SIDE_BY_SIDE]]
+        for thread in self._threads:
+            thread.start()
+
+    def results(self) -> list[WorkloadResult]:
+        """Wait for all of them; raises what the first of them raised."""
+        results: dict[str, WorkloadResult] = {}
+        while len(results) < len(self._labels):
+            label, ended = self._ended.get()
+            if isinstance(ended, BaseException):
+                raise ended
+            results[label] = ended
+        return [results[label] for label in self._labels]
+
+    def dismiss(self) -> tuple[str, ...]:
+        """Begin no other, wait a moment for those under way, and say which have not ended then."""
+        self._waiting.clear()
+        until = time.monotonic() + GRACE_SECONDS
+        for thread in self._threads:
+            thread.join(max(0.0, until - time.monotonic()))
+        return tuple(sorted(self._under_way))
+
+    def _work(self) -> None:
+        while True:
+            try:
+                label = self._waiting.popleft()
+            except IndexError:
+                return
+            self._under_way.add(label)
+            try:
+                ended: WorkloadResult | BaseException = self._run(label)
+            except BaseException as error:  # noqa: BLE001 - raised again in the thread that waits
+                ended = error
+            self._under_way.discard(label)
+            self._ended.put((label, ended))
 
 
 def _hint(not_covered: tuple[str, ...]) -> str | None:

@@ -127,6 +127,33 @@ def test_an_interrupted_bulk_job_ends_its_operations_publishes_nothing_of_them_a
     assert succeeded(tenant.back_up(workflow=BULK)), "the locks are free again"
 
 
+def test_a_call_that_hangs_does_not_keep_an_interrupted_bulk_job_from_ending(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("engine.jobs.running.GRACE_SECONDS", 0.1)
+    meet, answered = threading.Barrier(SIDE_BY_SIDE), threading.Event()
+
+    def hang(_label: str) -> WorkloadResult:
+        if meet.wait(20) == 0:
+            os.kill(os.getpid(), signal.SIGINT)
+        answered.wait(60)
+        raise StoppedError
+
+    with pytest.raises(KeyboardInterrupt):
+        run_job(world.context, BULK, [f"onedrive/{number}" for number in range(2 * SIDE_BY_SIDE)], hang)
+    assert statuses(world) == {"Running": 1, "Canceled": SIDE_BY_SIDE}
+    answered.set()
+
+
+def test_a_mistake_of_ours_in_a_bulk_job_ends_it_and_is_not_swallowed(world: World) -> None:
+    def fail(_label: str) -> WorkloadResult:
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        run_job(world.context, BULK, ["onedrive/1", "onedrive/2"], fail)
+    assert "Success" not in statuses(world)
+
+
 def test_an_interrupted_job_tells_the_workload_as_canceled_and_begins_no_other(tenant: World) -> None:
     class TerminatedError(BaseException):
         pass
