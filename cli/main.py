@@ -44,6 +44,7 @@ COMMANDS = (
     ("run", "cli.run", "Run an encrypted workflow: backup, restore, download and so on."),
     ("jobs", "cli.jobs", "Show what jobs there were, and what became of each."),
     ("review", "cli.review", "Judge a Terraform plan: can it cost the company its backups?"),
+    ("export-hcl", "cli.export_hcl", "Write the stacks as plain Terraform."),
     ("sandbox", "cli.sandbox", "Serve a strict local AWS to rehearse on."),
     ("demo", "cli.demo", "Show the main job, end to end, on a sandbox."),
 )

@@ -17,7 +17,6 @@ The alarms tell of what has happened; they prevent nothing. CloudTrail has to be
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, Any
 
 from stacks.alert_arguments import (
@@ -30,7 +29,7 @@ from stacks.alert_arguments import (
     TopicArguments,
     TopicPolicyArguments,
 )
-from stacks.cdktf_imports import TerraformStack
+from stacks.cdktf_imports import Fn, TerraformStack
 from stacks.resources import AwsProvider, AwsProviderArguments, Reference, Resource
 from stacks.state_backend import keep_state
 
@@ -149,7 +148,7 @@ class AlertStack(TerraformStack):
                 self,
                 "alerts_policy",
                 "aws_sns_topic_policy",
-                TopicPolicyArguments(arn=arn, policy=Reference(json.dumps(policy))),
+                TopicPolicyArguments(arn=arn, policy=_encoded(policy)),
             ),
         ]
         for number, email in enumerate(alerts.emails, 1):
@@ -165,7 +164,7 @@ class AlertStack(TerraformStack):
             EventRuleArguments(
                 name=f"keyturn-{self._declaration.tenant}-{name.replace('_', '-')}",
                 description=description,
-                event_pattern=Reference(json.dumps(pattern)),
+                event_pattern=_encoded(pattern),
                 state=state,
             ),
         )
@@ -218,3 +217,8 @@ class AlertStack(TerraformStack):
                 ),
             )
         )
+
+
+def _encoded(document: dict[str, Any]) -> Reference:
+    """A document with references in it, which Terraform writes as JSON once it knows them."""
+    return Reference(Fn.jsonencode(document))

@@ -11,6 +11,7 @@ into a description becomes an expression. What is to be resolved by Terraform is
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, is_dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol
@@ -348,12 +349,13 @@ def hcl_attributes_of(arguments: Arguments) -> dict[str, Any]:
         value = getattr(arguments, field.name)
         if value is None:
             continue
-        if isinstance(value, tuple) and value and is_dataclass(value[0]):
+        if isinstance(value, tuple) and value and is_dataclass(value[0]) and not isinstance(value[0], Reference):
             blocks = [hcl_attributes_of(block) for block in value]
             described[field.name] = {"value": blocks, "isBlock": True, "type": "list", "storageClassType": "list"}
         else:
             emitted = _json_value(value)
-            described[field.name] = {"value": emitted, "isBlock": False, **_hcl_type(emitted)}
+            written = emitted if isinstance(value, Reference) else _hcl_value(emitted)
+            described[field.name] = {"value": written, "isBlock": False, **_hcl_type(emitted)}
     return described
 
 
@@ -373,6 +375,15 @@ def _json_value(value: Any) -> Any:
         return {escaped(key): _json_value(item) for key, item in value.items()}
     if is_dataclass(value) and not isinstance(value, type):
         return attributes_of(value)
+    return value
+
+
+def _hcl_value(value: Any) -> Any:
+    """CDKTF's writer takes a text with `${` for an expression and does not escape its quotes: done here."""
+    if isinstance(value, str):
+        return json.dumps(value, ensure_ascii=False)[1:-1] if "${" in value else value
+    if isinstance(value, Mapping):
+        return {key: _hcl_value(item) for key, item in value.items()}
     return value
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -23,6 +24,14 @@ def stacks(folder: Path, *changes: dict[str, Any]) -> dict[str, dict[str, Any]]:
     """The synthesised stacks of some declarations, by name."""
     Synthesis(tuple(declare(**change) for change in changes), folder).write()
     return {path.name: read_stack(folder, path.name) for path in (folder / "stacks").iterdir()}
+
+
+def decoded(expression: str) -> Any:
+    """What a call of `jsonencode` encodes; references in it stand as they are."""
+    assert expression.startswith("${jsonencode(")
+    inner = expression.removeprefix("${jsonencode(").removesuffix(")}")
+    quoted = re.sub(r"(?<=[\[, ])(data\.[\w.\-]+|aws_[\w.]+)", r'"\1"', inner)
+    return json.loads(re.sub(r'("[\w:\-]+") = ', r"\1: ", quoted))
 
 
 def test_by_default_there_is_a_stack_for_the_tenant_alone(tmp_path: Path) -> None:
@@ -67,7 +76,7 @@ def test_tenants_share_a_table_and_a_bucket(tmp_path: Path) -> None:
 
 def test_what_threatens_the_keys_is_told(tmp_path: Path) -> None:
     found = stacks(tmp_path, ALERTED)["northwind-alerts"]["resource"]
-    patterns = {name: json.loads(rule["event_pattern"]) for name, rule in found["aws_cloudwatch_event_rule"].items()}
+    patterns = {name: decoded(rule["event_pattern"]) for name, rule in found["aws_cloudwatch_event_rule"].items()}
     told = {event for pattern in patterns.values() for event in pattern.get("detail", {}).get("eventName", ())}
     assert told >= {
         *("DisableKey", "ScheduleKeyDeletion", "PutKeyPolicy", "RevokeGrant"),
@@ -89,7 +98,7 @@ def test_what_threatens_the_keys_is_told(tmp_path: Path) -> None:
     assert emails == ["keys@example.com", "audit@example.com"]
     alarm = found["aws_cloudwatch_metric_alarm"]["key_unused"]
     assert (alarm["evaluation_periods"], alarm["treat_missing_data"]) == (24, "breaching")
-    (published,) = json.loads(found["aws_sns_topic_policy"]["alerts_policy"]["policy"])["Statement"]
+    (published,) = decoded(found["aws_sns_topic_policy"]["alerts_policy"]["policy"])["Statement"]
     assert published["Condition"] == {"StringEquals": {"aws:SourceAccount": CUSTOMER}}
 
 
@@ -97,7 +106,7 @@ def test_replicas_and_existing_keys_are_watched_too(tmp_path: Path) -> None:
     arn = f"arn:aws:kms:us-east-1:{CUSTOMER}:key/1234abcd-12ab-34cd-56ef-1234567890ab"
     generations = [{"number": 1, "multi_region": True, "replicas": ["eu-west-1"]}, {"number": 2, "key_arn": arn}]
     found = stacks(tmp_path, {**ALERTED, "generations": generations})["northwind-alerts"]["resource"]
-    pattern = json.loads(found["aws_cloudwatch_event_rule"]["key_changed"]["event_pattern"])
+    pattern = decoded(found["aws_cloudwatch_event_rule"]["key_changed"]["event_pattern"])
     watched = pattern["detail"]["resources"]["ARN"]
     assert arn in watched
     assert len(watched) == 3
