@@ -103,7 +103,7 @@ IMPORT_KEY_MATERIAL = Table(
         Row(
             "16 bytes of material",
             Wrapped(_SHORT_PARAMETERS, Material(16)).arguments,
-            refused("IncorrectKeyMaterial", "Validation"),
+            refused("IncorrectKeyMaterial", "InvalidCiphertext", "Validation"),
             judgement="the page says that 32 bytes are needed, not by which error others are refused",
             after=(_state(_SHORT, "PendingImport"),),
         ),

@@ -23,6 +23,7 @@ GET_KEY_LAST_USAGE = Table(
             {"KeyId": _USED.id},
             gives({"KeyLastUsage": {"Operation": "Decrypt", "Timestamp": PRESENT}}),
             given=(Call("Decrypt", {"CiphertextBlob": _BLOB.blob}),),
+            judgement="no page says how soon a use is told of",
         ),
         Row(
             "looking at it is no use",
