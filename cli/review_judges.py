@@ -9,7 +9,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -122,19 +122,12 @@ def _working_tree(declaration_path: Path) -> Path:
 
 
 def _read_proof(path: Path, key: str, trusted: Declaration, now: datetime, *, sandbox: bool) -> RotationProof:
-    from engine.evidence import Expected, read_evidence, read_verification_key
+    from engine.evidence import read_evidence, read_verification_key
+    from engine.evidence.binding import expected_of
     from engine.located_yaml import read_file
     from engine.review.proof import proof_of
 
-    expected = Expected(
-        tenant=trusted.tenant,
-        account_id=trusted.account.account_id,
-        vendor_account_id=trusted.vendor.account_id,
-        region=trusted.account.region,
-        sandbox=sandbox,
-        key_arns=tuple((g.number, str(g.key_arn)) for g in trusted.generations if g.key_arn is not None),
-        current=trusted.current,
-    )
+    expected = replace(expected_of(trusted, sandbox=sandbox), current=trusted.current)
     data = read_file(path, what="the evidence", max_bytes=_MAX_EVIDENCE_BYTES)
     return proof_of(read_evidence(str(path), data, read_verification_key(key, Path()), expected, now))
 

@@ -9,7 +9,7 @@ import shutil
 import tempfile
 from contextlib import ExitStack
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
@@ -36,9 +36,6 @@ from engine.errors import ExitCode, InputError
 from engine.jobs.sample_tenant import TenantSize, make_sample_tenant
 from engine.jobs.workloads import find_workloads
 from engine.sandbox import Identity, Sandbox, SandboxSettings, require_sandbox, scrubbed_environment
-
-if TYPE_CHECKING:
-    from engine.kms import Kms
 
 _LATE = TenantSize(
     users=1,
@@ -84,14 +81,13 @@ def tell_story(source: Path | None, keep: Path | None) -> ExitCode:
         environment.pop("KEYTURN_DECLARATION", None)
         environment |= sandbox.environment(Identity.CUSTOMER) | {"NO_PROXY": "127.0.0.1"}
         stage = Stage(repository, environment)
-        _Story(stage, sandbox, cdktf, folder, source).tell()
+        _Story(stage, cdktf, folder, source).tell()
     return ExitCode.DONE
 
 
 class _Story:
-    def __init__(self, stage: Stage, sandbox: Sandbox, cdktf: Path, folder: Path, source: Path | None) -> None:
+    def __init__(self, stage: Stage, cdktf: Path, folder: Path, source: Path | None) -> None:
         self._stage = stage
-        self._sandbox = sandbox
         self._cdktf = cdktf
         self._folder = folder
         if source is None:
@@ -108,7 +104,7 @@ class _Story:
         self._restore()
         self._block_the_dangerous_plan()
         self._revoke(second)
-        self._reinstate(second)
+        self._reinstate()
         self._stage.summary()
 
     def _provision(self) -> str:
@@ -227,7 +223,7 @@ class _Story:
     def _revoke(self, key_arn: str) -> None:
         stage = self._stage
         stage.chapter("You revoke the key")
-        self._kms().disable_key(key_arn)
+        stage.keyturn("revoke", "--yes", "--by", "Ada Lovelace", show=["workflows", "disabled", "revoked"])
         stage.say(f"{key_arn} is disabled in AWS KMS")
         failed = stage.keyturn("run", "backup", "--source", str(self._backups.source), *VENDOR_PROFILE, expect=4)
         stage.say(next((line for line in failed.stderr.splitlines() if line.startswith("error:")), ""))
@@ -249,10 +245,10 @@ class _Story:
             "EKM-43",
         )
 
-    def _reinstate(self, key_arn: str) -> None:
+    def _reinstate(self) -> None:
         stage = self._stage
         stage.chapter("You give it back")
-        self._kms().enable_key(key_arn)
+        stage.keyturn("reinstate", "--yes", "--by", "Ada Lovelace", show=["given back", "reinstated"])
         self._backups.back_up()
         stage.expect(not self._backups.restore(self._folder / "again"), "backups and restores work again", "EKM-09")
         stage.keyturn("history", show=["enabled", "rotation", "integrated"])
@@ -266,13 +262,3 @@ class _Story:
     def _generation(self, number: int) -> dict[str, Any]:
         generations = self._stage.ask("status", "--offline")["generations"]
         return next(generation for generation in generations if generation["number"] == number)
-
-    def _kms(self) -> Kms:
-        """AWS KMS of the sandbox as the customer, whose endpoint and credentials are named, not looked up."""
-        import boto3
-
-        from engine.kms import Kms
-
-        credentials = self._sandbox.credentials(Identity.CUSTOMER)
-        session = boto3.Session(credentials.access_key_id, credentials.secret_access_key, region_name=REGION)
-        return Kms(session.client("kms", endpoint_url=self._sandbox.endpoint_url))
