@@ -10,6 +10,7 @@ from engine.errors import AwsError, KeyAccessError, RefusedError
 from engine.lifecycle import LastUse, LastUseKnowledge
 
 if TYPE_CHECKING:
+    from engine.carry_over import KeyAccess
     from engine.kms import KeyUsage, Kms
     from engine.ledger.interface import Actor
     from engine.lifecycle import Generation
@@ -73,6 +74,28 @@ def last_use(key_arn: str | None) -> tuple[LastUse, str | None]:
         return LastUse(LastUseKnowledge.NEVER_USED), None
     note = f"AWS KMS records uses of this key since {blind.tracked_since:%Y-%m-%d} only, and none since then"
     return LastUse(LastUseKnowledge.UNKNOWN), note
+
+
+def not_carried_over(older: str, newer: str, vendor_account_id: str) -> tuple[tuple[str, ...] | None, str | None]:
+    """What an older key gave and a newer one does not (EKM-34); None, and why, where KMS does not tell."""
+    from engine.carry_over import find_not_carried_over
+    from engine.errors import InputError
+
+    try:
+        found = find_not_carried_over(_access(older), _access(newer), vendor_account_id)
+    except (KeyAccessError, AwsError, InputError) as error:
+        return None, f"whether the newer key carries over what the older one gave is unknown: {error.message}"
+    return found, None
+
+
+def _access(key_arn: str) -> tuple[KeyAccess, ...]:
+    from engine.carry_over import KeyAccess
+
+    found = []
+    for arn in family_of(key_arn):
+        kms = _connected(parse_key_arn(arn).region)
+        found.append(KeyAccess(arn, kms.policy(arn), kms.grants(arn)))
+    return tuple(found)
 
 
 def _is_blind(usage: KeyUsage) -> bool:

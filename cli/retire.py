@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 @click.command("retire")
 @click.argument("number", type=click.IntRange(min=1), metavar="N")
-@click.option("--override-by", callback=as_name, metavar="NAME", help="Who answers for an unknown last use.")
+@click.option("--override-by", callback=as_name, metavar="NAME", help="Who answers for what nobody could look at.")
 @click.option("--override-reason", callback=as_name, metavar="TEXT", help="Why.")
 @declaration_option
 @json_option
@@ -25,10 +25,10 @@ def command(
     """Retire generation N: nothing depends on its key any more, and it may be disabled.
 
     Refused until it is not current, no rotation is in flight, no data key stands under it, the current
-    generation is integrated and confirmed, the declared retention days have passed since, and AWS KMS knows
-    of no use since then.
+    generation is integrated and confirmed, the declared retention days have passed since, the current key
+    carries over what the old one gave (Druva's access, grants, replicas), and AWS KMS knows of no use since then.
     """
-    from cli.key_facts import last_use
+    from cli.key_facts import last_use, not_carried_over
     from cli.workspace import actor, load_workspace, now
     from engine.lifecycle import Override, Retire
     from engine.transitions import carry_out
@@ -40,16 +40,23 @@ def command(
     head = ledger.head()
     generation = head.state.find(number)
     key_arn = str(generation.key_arn) if generation is not None else None
-    used, note = last_use(key_arn)
+    used, *notes = last_use(key_arn)
+    missing: tuple[str, ...] | None = ()
+    if key_arn is not None and head.state.current is not None and head.state.current_number != number:
+        vendor = workspace.declaration.vendor.account_id
+        missing, unknown = not_carried_over(key_arn, str(head.state.current.key_arn), vendor)
+        notes.append(unknown)
     retire = Retire(
         number=number,
         data_keys=ledger.census().under(number, key_arn),
         last_use=used,
         retention_days=workspace.declaration.retention_days,
+        not_carried_over=missing,
         override=Override(override_by, override_reason) if override_by and override_reason else None,
     )
-    if note is not None:
-        warn(note)
+    for note in notes:
+        if note is not None:
+            warn(note)
     retired = carry_out(ledger, retire, actor(workspace, f"retire {number}"), now(), head).state.find(number)
     if as_json:
         print_json({"generation": number, "state": retired.state.value if retired else None})

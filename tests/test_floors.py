@@ -36,6 +36,7 @@ FLOORS = (
             "engine.situation",
             "engine.diagnosis",
             "engine.revocation",
+            "engine.carry_over",
         ),
         *("engine.transitions", "stacks"),
     ),

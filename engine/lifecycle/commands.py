@@ -107,13 +107,23 @@ class Override:
 
 @dataclass(frozen=True, slots=True)
 class Retire:
-    """Declare that nothing depends on an older generation's key any more."""
+    """Declare that nothing depends on an older generation's key any more.
+
+    Attributes:
+        number: The generation.
+        data_keys: How many data keys stand under its key.
+        last_use: When its key was last used.
+        retention_days: For how many days it is kept after the newer one was integrated.
+        override: Who answers for what nobody could look at, and why; None for nobody.
+        not_carried_over: What its key gave and the current one's does not; None where nobody could look.
+    """
 
     number: int
     data_keys: int
     last_use: LastUse
     retention_days: int
     override: Override | None = None
+    not_carried_over: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -58,6 +58,14 @@ def retire(state: TenantState, command: Retire, at: datetime) -> Answer:
             f"its key is retained until {due:%Y-%m-%d %H:%M} UTC, {command.retention_days} days after generation"
             f" {current.number} was integrated"
         )
+    if command.not_carried_over is None and not _is_signed(command.override):
+        return refused("nobody could look whether the current key carries over what its key gave", _OVERRIDE)
+    if command.not_carried_over:
+        return refused(
+            f"the key of generation {current.number} does not carry over what its key gave:"
+            f" {'; '.join(command.not_carried_over)}",
+            "give it there first: replicas, policy and grants of the newer key are yours to deploy",
+        )
     used = _used_since(command.last_use, current.integrated_at)
     if used is not None and (_is_known(command.last_use) or not _is_signed(command.override)):
         hint = "find out what still uses it" if _is_known(command.last_use) else _OVERRIDE

@@ -23,7 +23,8 @@ deleted(1)`. Every answer is a `Transition` or a `Refusal`; a refusal changes no
   shows the new ARN.
 - **retention** (EKM-33, EKM-34): a generation is retired only when it is not current, no move is in
   flight, no data key stands under it, the current one is integrated, the retention days have passed
-  since, and KMS knows of no use since then. An unknown last use refuses, unless a person overrides it.
+  since, the current key carries over what its key gave (the vendor's access, grants, replicas), and KMS
+  knows of no use since then. What nobody could look at refuses, unless a person answers for it.
 - **observation** (EKM-09): what KMS says of a key is recorded as it is seen, in any mode; it changes no
   generation's state, and how long a key has been seen disabled counts from the first such look.
 - **release** (EKM-17): a generation is released only when it is retired, and its key has been seen disabled

@@ -9,9 +9,11 @@ import pytest
 
 from engine.access import KeyState
 from stacks.key_policy import RETENTION_SID
-from tests.builders import declared_generations
-from tests.cli.test_revoke import rotated, statements
+from tests.builders import CUSTOMER, VENDOR, declared_generations
+from tests.cli.conftest import VENDOR as AS_VENDOR
+from tests.cli.test_revoke import grants, rotated, statements, with_replicas
 from tests.sandbox_fixtures import refused
+from tests.tenant_keys import make_key
 
 if TYPE_CHECKING:
     from tests.cli.conftest import Repository
@@ -164,3 +166,46 @@ def test_the_certificate_is_signed_once_it_is_true(repository: Repository, tmp_p
     assert (made.document["key_arn"], made.document["moved_to"], made.document["data_keys"]) == (first, 2, 1)
     document = json.loads((repository.folder / "certificate.json").read_text())
     assert document["statement"]["kind"] == "keyturn certificate 1"
+
+
+@pytest.mark.requirement("EKM-34")
+def test_the_newer_key_must_carry_over_the_vendors_access_and_the_grants_first(repository: Repository) -> None:
+    first, second = rotated(repository)
+    assert repository.keyturn("confirm", "2", "--key-arn", second).exit_code == 0
+    declare(repository)
+    kms = repository.customer.kms
+    worker = f"arn:aws:iam::{CUSTOMER}:root"
+    kms.create_grant(KeyId=first, GranteePrincipal=worker, Operations=["Decrypt"])
+    kept = [statement for statement in statements(repository, second) if VENDOR not in json.dumps(statement)]
+    policy = json.loads(kms.get_key_policy(KeyId=second, PolicyName="default")["Policy"])
+    without = json.dumps({**policy, "Statement": kept})
+    kms.put_key_policy(KeyId=second, PolicyName="default", Policy=without)
+    for grant in grants(repository, second):
+        kms.revoke_grant(KeyId=second, GrantId=grant["GrantId"])
+    before = repository.ledger_state()
+    ended = repository.keyturn("retire", "1", *OVERRIDE)
+    assert ended.exit_code == 1
+    assert "the vendor lacks Encrypt, Decrypt" in ended.err
+    assert f"{worker} has no grant of Decrypt" in ended.err
+    assert repository.ledger_state() == before
+    kms.put_key_policy(KeyId=second, PolicyName="default", Policy=json.dumps(policy))
+    kms.create_grant(KeyId=second, GranteePrincipal=worker, Operations=["Decrypt", "Encrypt"])
+    ended = repository.keyturn("retire", "1")
+    assert ended.exit_code == 0, ended.err
+
+
+@pytest.mark.requirement("EKM-34")
+def test_a_newer_key_without_the_older_ones_replicas_does_not_take_its_place(repository: Repository) -> None:
+    first = with_replicas(repository, "eu-west-1", declared="[eu-west-1]")
+    assert repository.keyturn("confirm", "1", "--key-arn", first, "--by", "Ada").exit_code == 0
+    text = (repository.folder / "ekm.yaml").read_text() + "  - number: 2\n    multi_region: true\nretention_days: 0\n"
+    second = make_key(repository.customer, repository.declare(text), 2, MultiRegion=True)
+    assert repository.keyturn("rotate", "--to", "2", "--key-arn", second, *AS_VENDOR).exit_code == 0
+    assert repository.keyturn("confirm", "2", "--key-arn", second, "--by", "Ada").exit_code == 0
+    ended = repository.keyturn("retire", "1")
+    assert ended.exit_code == 1
+    assert "it has no replica in eu-west-1" in ended.err
+    policy = repository.customer.kms.get_key_policy(KeyId=second, PolicyName="default")["Policy"]
+    repository.customer.kms.replicate_key(KeyId=second, ReplicaRegion="eu-west-1", Policy=policy)
+    ended = repository.keyturn("retire", "1")
+    assert ended.exit_code == 0, ended.err

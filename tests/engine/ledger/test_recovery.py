@@ -134,7 +134,7 @@ def test_a_generation_that_was_let_go_is_kept_again_where_a_data_key_stands_unde
         Rotate(2, key_arn(2)),
         FinishRewrap(2, 0, 0, 0),
         Confirm(2, key_arn(2), "Ada"),
-        Retire(1, 0, LastUse(LastUseKnowledge.NEVER_USED), 0),
+        Retire(1, 0, LastUse(LastUseKnowledge.NEVER_USED), 0, not_carried_over=()),
     ):
         carry_out(ledger, command, ACTOR, NOW)
     backup = backed_up(ledger, tmp_path / "ledger.backup")

@@ -51,7 +51,9 @@ _commands: st.SearchStrategy[Command] = st.one_of(
     st.builds(Rotate, _numbers, _arns),
     st.builds(FinishRewrap, _numbers, _counts, _counts, _counts),
     st.builds(Confirm, _numbers, _arns, st.sampled_from(["", "Ada"])),
-    st.builds(Retire, _numbers, _counts, _last_uses, st.integers(0, 2), _overrides),
+    st.builds(
+        Retire, _numbers, _counts, _last_uses, st.integers(0, 2), _overrides, st.sampled_from([(), None, ("a grant",)])
+    ),
     st.builds(Observe, _numbers, st.none() | _states),
     st.builds(Release, _numbers, st.none() | _counts, st.integers(0, 2), _overrides),
     st.builds(MarkDeleted, _numbers),

@@ -42,7 +42,7 @@ CONFIRM_1 = Confirm(1, key_arn(1), "Ada")
 ROTATE_2 = Rotate(2, key_arn(2))
 MOVED_2 = FinishRewrap(epoch=2, remaining=0, unverified=0, set_aside=0)
 CONFIRM_2 = Confirm(2, key_arn(2), "Ada")
-RETIRE_1 = Retire(1, data_keys=0, last_use=NEVER_USED, retention_days=0)
+RETIRE_1 = Retire(1, data_keys=0, last_use=NEVER_USED, retention_days=0, not_carried_over=())
 DISABLED_1 = Observe(1, KeyState.DISABLED)
 RELEASE_1 = Release(1, failed_attempts=0, soak_days=0)
 GONE_1 = Observe(1, KeyState.PENDING_DELETION)
@@ -239,6 +239,9 @@ def test_the_end_of_a_superseded_move_does_not_finish_the_newer_one() -> None:
             "after the newer one",
         ),
         (ROTATED, replace(RETIRE_1, number=9), "does not know"),
+        (ROTATED, replace(RETIRE_1, not_carried_over=("it has no replica in eu-west-1",)), "no replica in eu-west-1"),
+        (ROTATED, replace(RETIRE_1, not_carried_over=("no replica",), override=SIGNED), "does not carry over"),
+        (ROTATED, replace(RETIRE_1, not_carried_over=None), "nobody could look"),
         ((*ROTATED, RETIRE_1), RETIRE_1, "it is retired"),
     ],
 )

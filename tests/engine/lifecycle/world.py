@@ -98,11 +98,11 @@ def _commands() -> Iterator[Command]:
         for seen in _LOOKS[number]:
             yield Observe(number, seen)
         for data_keys in (0, 1):
-            yield Retire(number, data_keys, _NEVER, 0)
+            yield Retire(number, data_keys, _NEVER, 0, None, ())
             yield Retire(number, data_keys, _UNKNOWN, 0, _SIGNED)
-        yield Retire(number, 0, _UNKNOWN, 0)
-        yield Retire(number, 0, _USED, 0, _SIGNED)
-        yield Retire(number, 0, _NEVER, 1)
+        yield Retire(number, 0, _UNKNOWN, 0, None, ())
+        yield Retire(number, 0, _USED, 0, _SIGNED, ())
+        yield Retire(number, 0, _NEVER, 1, None, ())
         yield from (Release(number, attempts, 0) for attempts in (0, 1, None))
         yield Release(number, None, 0, _SIGNED)
         yield Release(number, 0, 1)
@@ -121,7 +121,7 @@ LIFE: tuple[Command, ...] = (
     Rotate(3, _arn(3)),
     FinishRewrap(3, 0, 0, 0),
     Confirm(3, _arn(3), "Ada"),
-    Retire(1, 0, _NEVER, 0),
+    Retire(1, 0, _NEVER, 0, None, ()),
     Observe(1, KeyState.DISABLED),
     Release(1, 0, 0),
     Observe(1, KeyState.PENDING_DELETION),
