@@ -56,13 +56,14 @@ def undisturbed(tenant: Tenant, requests: RequestCounter) -> tuple[str, ...]:
     return ended.points
 
 
-def killed_at(tenant: Tenant, number: int, points: Sequence[str], requests: RequestCounter, *, restores: bool) -> Ended:
+def killed_at(tenant: Tenant, number: int, requests: RequestCounter, *, restores: bool) -> Ended:
     """Kill an operation at one point, look at what is left, go on, and look again."""
     copy, before = tenant.copy(), state_of(tenant)
     with traced(requests, copy.folder) as trace:
         ended = copy.run(kill_at=number)
     if ended.exit_code == -signal.SIGKILL:
-        took_effect = counted(points[:number], AFTER).total
+        assert len(ended.points) == number
+        took_effect = counted(ended.points, AFTER).total
         # DynamoDB's census asks several shards at once: some are under way when the process is killed.
         assert trace.total == took_effect if tenant.store is None else trace.total >= took_effect
         copy.assert_nothing_is_lost(before)
@@ -80,11 +81,16 @@ def matrix(tenant: Tenant, requests: RequestCounter, most: int | None, capsys: p
     numbers = _chosen(points, most)
     # That every data key opens to what it was is asserted each time; a restore of all payloads takes longer.
     tried = [
-        killed_at(tenant, number, points, requests, restores=most is None or number == numbers[len(numbers) // 2])
+        killed_at(tenant, number, requests, restores=most is None or number == numbers[len(numbers) // 2])
         for number in numbers
     ]
     killed = sum(ended.exit_code == -signal.SIGKILL for ended in tried)
-    assert killed == len(numbers)
+    # What takes longer is stored in more steps: a run may come to its end before it reaches so many points.
+    assert all(
+        ended.exit_code == -signal.SIGKILL or len(ended.points) < number
+        for ended, number in zip(tried, numbers, strict=True)
+    )
+    assert killed >= len(numbers) * 2 // 3
     with capsys.disabled():
         kind = "sqlite" if tenant.store is None else "dynamodb"
         count = counted(points, BEFORE)

@@ -27,7 +27,8 @@ _TO_IMPORT = (
     "boto3 botocore.httpsession botocore.auth cli.main cli.enable cli.rotate cli.retire cli.release cli.run cli.confirm"
     " cli.key_change cli.workspace cli.key_facts engine.rotation engine.ledger.opening engine.ledger.dynamodb"
     " engine.ledger.dynamodb_client engine.jobs.vault engine.jobs.operation engine.jobs.restore engine.jobs.backup"
-    " engine.kms.attempts engine.kms.identity engine.validation engine.situation engine.envelope.pacing"
+    " tests.crash.points engine.kms.attempts"
+    " engine.kms.identity engine.validation engine.situation engine.envelope.pacing"
 )
 
 
@@ -146,12 +147,10 @@ def _run(run: dict[str, object]) -> int:
         os.dup2(os.open(path, flags, 0o600), number)
     os.chdir(str(run["folder"]))
     os.environ.update(run["environment"])  # type: ignore[call-overload]
-    points = Points(kill_at if isinstance(kill_at, int) else None)
-    points.install()
+    Points(kill_at if isinstance(kill_at, int) else None, f"{report}.points").install()
     code = int(run_command(run["arguments"]))  # type: ignore[arg-type]
     sys.stdout.flush()
     sys.stderr.flush()
-    Path(f"{report}.points").write_text("".join(f"{name}\n" for name in points.names), encoding="utf-8")
     return code
 
 
