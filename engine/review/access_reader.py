@@ -16,6 +16,7 @@ from engine.review.access_answers import Answer
 from engine.review.statements import (
     Statements,
     may_concern,
+    names_another_partition,
     names_resources,
     parse_statements,
     plainly_administrable,
@@ -54,15 +55,19 @@ class AccessReader:
 
     def __init__(self, partition: str) -> None:
         self._partition = partition
+        self._prefix = f"arn:{partition}:"
         self._statements: dict[str, Statements | None] = {}
         self._known_views: dict[tuple[str, str], _View] = {}
         self._unique: dict[str, _View] = {}
         self._answers: dict[tuple[Any, ...], Access] = {}
 
     def statements(self, text: str) -> Statements | None:
-        """The statements of a policy's text as parsed JSON; None where it is no policy."""
+        """The statements of a policy's text as parsed JSON; None where it is none that KMS would take."""
         if text not in self._statements:
-            self._statements[text] = parse_statements(text)
+            found = parse_statements(text)
+            if found is not None and text.count("arn:aws") != text.count(self._prefix):
+                found = None if names_another_partition(found, self._partition) else found
+            self._statements[text] = found
         return self._statements[text]
 
     def access(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from typing import TYPE_CHECKING
 
@@ -72,6 +73,9 @@ def key_address(resource: Resource) -> str:
     return f"{resource.address} (deposed {resource.deposed})" if resource.deposed else resource.address
 
 
+_ALIAS = re.compile(r"(arn:[^:]*:kms:[^:]*:[^:]*:)?alias/")
+
+
 class _Builder:
     """Finds keys by physical name and by place in the configuration."""
 
@@ -127,6 +131,8 @@ class _Builder:
         return self._by_reference(resource, attribute)
 
     def _by_name(self, resource: Resource, name: str, moment: Moment) -> Link:
+        if _ALIAS.match(name) is not None:  # KMS takes no alias here; if it did, nobody can tell whose key it means
+            return Link((), certain=False)
         found = self._by_arn.get(name) if ":" in name else self._by_id.get(name)
         if not found:
             self._named.setdefault(id_in(name), name)

@@ -22,6 +22,7 @@ Statements = tuple[dict[str, Any], ...]
 # A wildcard as the principal, or a list with one, or everybody but some.
 _ANYBODY = re.compile(r'"NotPrincipal"|"(?:Principal|AWS)"\s*:\s*(?:"\*"|\[[^\]]*"\*")|"(?:Federated|CanonicalUser)"')
 
+_SPACED = re.compile(r'"\s+:')
 _DECODER = json.JSONDecoder()
 
 account_of_principal = lru_cache(maxsize=4096)(principal_account)
@@ -43,7 +44,46 @@ def parse_statements(text: str) -> Statements | None:
         found = [found]
     if not isinstance(found, list) or not all(isinstance(statement, dict) for statement in found):
         return None
+    if _ambiguous(text, document, found):
+        return None
     return tuple(found)
+
+
+def _ambiguous(text: str, document: dict[str, Any], statements: list[dict[str, Any]]) -> bool:
+    """Whether a name stands twice in an object: which of the two AWS would take, nobody can tell."""
+    names = len(document) + sum(_names(statement) for statement in statements)
+    if (
+        names == text.count('":') and _SPACED.search(text) is None
+    ):  # as jsonencode writes it; the usual case, and thousands of them
+        return False
+    try:
+        json.loads(text, object_pairs_hook=_require_each_once)
+    except ValueError:
+        return True
+    return False
+
+
+def _names(value: dict[str, Any]) -> int:
+    return len(value) + sum(_names(inner) for inner in value.values() if inner.__class__ is dict)
+
+
+def _require_each_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    document = dict(pairs)
+    if len(document) != len(pairs):
+        raise ValueError("a name stands twice")
+    return document
+
+
+def names_another_partition(statements: Statements, partition: str) -> bool:
+    """Whether a principal's ARN is of another AWS partition: KMS takes no such policy."""
+    for statement in statements:
+        for element in ("Principal", "NotPrincipal"):
+            principal = statement.get(element)
+            names = principal.get("AWS") if isinstance(principal, dict) else None
+            for name in names if isinstance(names, list) else (names,):
+                if isinstance(name, str) and name.startswith("arn:") and name.split(":", 2)[1] != partition:
+                    return True
+    return False
 
 
 def may_name(text: str, account_id: str) -> bool:

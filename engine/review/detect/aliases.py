@@ -133,7 +133,7 @@ def _fate(attached: Attached) -> _Fate:
 
 
 def _move(context: Context, attached: Attached, successor: Attached, fate: _Fate) -> _Move:
-    before = Moment.OBSERVED if attached.resource.observed is not None else Moment.RECORDED
+    before = _before(attached, successor)
     planned = successor.resource.planned
     return _Move(
         attached=successor if fate is _Fate.KEPT else attached,
@@ -143,6 +143,19 @@ def _move(context: Context, attached: Attached, successor: Attached, fate: _Fate
         before=_end(context, attached, before) if _was_there(attached) else _End((), certain=True),
         after=_end(context, successor, Moment.PLANNED),
     )
+
+
+def _before(attached: Attached, successor: Attached) -> Moment:
+    """Against which moment an alias is held: as recorded where it was moved outside and the plan leaves it so.
+
+    Once such a plan is applied the state says the same, and no later plan would tell.
+    """
+    resource = attached.resource
+    if resource.observed is None:
+        return Moment.RECORDED
+    accepted = attached is successor and attached.links[Moment.OBSERVED] == attached.links[Moment.PLANNED]
+    moved_outside = resource.recorded is not None and attached.links[Moment.RECORDED] != attached.links[Moment.OBSERVED]
+    return Moment.RECORDED if accepted and moved_outside else Moment.OBSERVED
 
 
 def _end(context: Context, attached: Attached, moment: Moment) -> _End:
