@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from cli.display import note, print_json, show_errors, warn
-from engine.errors import ExitCode, InputError, KeyturnError, RefusedError
+from engine.errors import ConflictError, ExitCode, InputError, KeyturnError, RefusedError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from engine.revocation import Done, Found
 
 _SAVED = ".keyturn/revoked-access.json"
+_ATTEMPTS = 5
 
 
 def saved_path(workspace: Workspace) -> Path:
@@ -75,14 +76,17 @@ def told(done: Iterable[Done], what: str, *, quiet: bool) -> tuple[Done, ...]:
     return tuple(results)
 
 
-def record(ledger: Ledger | None, workspace: Workspace, command_line: str, make: Callable[[str], Command]) -> None:
-    """Record a revocation or its end in the ledger.
+def record(
+    ledger: Ledger | None, workspace: Workspace, command_line: str, make: Callable[[str], Command], *, revoked: bool
+) -> None:
+    """Record a revocation or its end in the ledger; one that another writer recorded meanwhile will do.
 
     Args:
         ledger: The ledger, or None where it cannot be reached.
         workspace: The tenant's declaration.
         command_line: What the journal says of the command.
         make: Makes the lifecycle's command, given who AWS says it is.
+        revoked: What the ledger says afterwards.
 
     Raises:
         KeyturnError: It cannot be recorded.
@@ -90,9 +94,19 @@ def record(ledger: Ledger | None, workspace: Workspace, command_line: str, make:
     from cli.workspace import actor, now
     from engine.transitions import carry_out
 
-    if ledger is not None:
-        who = actor(workspace, command_line)
-        carry_out(ledger, make(who.identity), who, now())
+    if ledger is None:
+        return
+    who = actor(workspace, command_line)
+    for attempt in range(_ATTEMPTS):
+        try:
+            carry_out(ledger, make(who.identity), who, now())
+        except RefusedError as error:
+            if ledger.head().state.revoked is revoked:
+                return
+            if isinstance(error, ConflictError) and attempt + 1 < _ATTEMPTS:
+                continue  # another command changed something else: the revocation stands above it
+            raise
+        return
 
 
 def declare(workspace: Workspace, *, revoked: bool) -> tuple[bool, KeyturnError | None]:

@@ -59,7 +59,7 @@ def command(yes: bool, by: str | None, declaration_path: Path, as_json: bool) ->
     if all(one.error is None for one in done) and not found.troubles:
         try:
             if state is not None and state.revoked:
-                record(ledger, workspace, "reinstate", lambda identity: Reinstate(by or identity))
+                record(ledger, workspace, "reinstate", lambda identity: Reinstate(by or identity), revoked=False)
             changed, not_declared = declare(workspace, revoked=False)
             if not_declared is not None:
                 troubles.append(not_declared)

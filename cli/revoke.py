@@ -76,7 +76,7 @@ def command(way: str, yes: bool, by: str | None, declaration_path: Path, as_json
         troubles.append(not_declared)
     if state is None or not state.revoked:
         try:
-            record(ledger, workspace, f"revoke --way {way}", lambda identity: Revoke(by or identity))
+            record(ledger, workspace, f"revoke --way {way}", lambda identity: Revoke(by or identity), revoked=True)
         except KeyturnError as error:
             troubles.append(error)
     return end("revoked", found, done, troubles, changed=changed, as_json=as_json)

@@ -186,6 +186,8 @@ def _document(situation: Situation) -> dict[str, Any]:
     return {
         "tenant": situation.tenant,
         "external_cloud_key_management": "Enabled" if situation.enabled else "Disabled",
+        "revoked": situation.revoked,
+        "moving_to": situation.moving_to,
         "key_arn": situation.key_arn,
         "headline": situation.headline,
         "generations": [_generation_document(standing) for standing in situation.generations],

@@ -54,6 +54,8 @@ class Situation:
         tenant: Its name.
         headline: One sentence.
         enabled: Whether Enterprise Key Management is enabled.
+        revoked: Whether the customer has taken the access away.
+        moving_to: The generation that a rotation in flight goes to, or None.
         key_arn: The current generation's key, or None in cloud mode.
         generations: Every generation that is declared or in the ledger.
         under_service_key: Data keys of customer custody that still stand under the service's own key.
@@ -64,6 +66,8 @@ class Situation:
     tenant: str
     headline: str
     enabled: bool
+    revoked: bool
+    moving_to: int | None
     key_arn: str | None
     generations: tuple[GenerationStanding, ...]
     under_service_key: int
@@ -96,6 +100,8 @@ def describe_situation(
         tenant=declaration.tenant,
         headline=_headline(state),
         enabled=enabled,
+        revoked=state.revoked,
+        moving_to=state.rotation.to if state.rotation is not None else None,
         key_arn=str(current.key_arn) if current is not None else None,
         generations=standings,
         under_service_key=census.under(SERVICE_GENERATION),

@@ -8,11 +8,15 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from engine.access import KeyState
 from engine.declaration import parse_declaration
 from engine.errors import MachineError
+from engine.ledger.sqlite import SqliteLedger
+from engine.lifecycle import Observe, Revoke
+from engine.transitions import carry_out
 from stacks.custody import custody_of
 from stacks.key_policy import key_policy
-from tests.builders import CUSTOMER, DECLARATION, REGION, VENDOR, declared_generations
+from tests.builders import ACTOR, CUSTOMER, DECLARATION, NOW, REGION, VENDOR, declared_generations
 from tests.cli.conftest import AGREEMENT, Repository
 from tests.cli.conftest import VENDOR as AS_VENDOR
 from tests.cli.test_rotate import fill
@@ -20,6 +24,7 @@ from tests.sandbox_fixtures import refused
 from tests.tenant_keys import make_key
 
 if TYPE_CHECKING:
+    from engine.ledger.interface import Head
     from tests.sandbox_fixtures import Account
 
 
@@ -318,3 +323,26 @@ def test_keys_of_an_earlier_generation_that_was_retired_stay_disabled(repository
     assert repository.keyturn("revoke", "--yes").exit_code == 0
     assert repository.keyturn("reinstate", "--yes").exit_code == 0
     assert (state_of(repository, first), state_of(repository, second)) == ("Disabled", "Enabled")
+
+
+@pytest.mark.requirement("EKM-10")
+@pytest.mark.parametrize("other", ["observes a key", "revokes too"])
+def test_another_writer_in_between_does_not_keep_a_revocation_from_being_recorded(
+    repository: Repository, monkeypatch: pytest.MonkeyPatch, other: str
+) -> None:
+    first = repository.enabled()
+    commit, came = SqliteLedger.commit, list[str]()
+
+    def after_another(ledger: SqliteLedger, *arguments: Any) -> Head:
+        if not came:
+            came.append(other)
+            command = Revoke("Bob") if other == "revokes too" else Observe(1, KeyState.DISABLED)
+            carry_out(ledger, command, ACTOR, NOW)
+        return commit(ledger, *arguments)
+
+    monkeypatch.setattr(SqliteLedger, "commit", after_another)
+    ended = repository.keyturn("revoke", "--yes")
+    assert (ended.exit_code, came) == (0, [other]), ended.err
+    assert state_of(repository, first) == "Disabled"
+    assert [e["event"] for e in repository.keyturn("history", "--json").document].count("revoked") == 1
+    assert repository.keyturn("status", "--offline", "--json").document["revoked"] is True
