@@ -84,6 +84,10 @@ class Principals:
             kept = {p.canonical for p in self.listed if p.kind is PrincipalKind.EVERYONE or p.kind in others}
         return self.all_but, frozenset(kept)
 
+    def names(self, arn: str) -> bool:
+        """Whether a principal is listed by this very ARN, not by its role, its account or everyone."""
+        return not self.all_but and any(principal.text == arn for principal in self.listed)
+
     def allowed(self, caller: CallerIdentity) -> Standing:
         """How the caller stands to a statement that allows."""
         if self.all_but:

@@ -3,7 +3,8 @@
 - The role must be there and its trust policy must allow the caller; "no such role" and "you may not" are one
   and the same answer.
 - A trust policy that names the caller itself, in its own account, is enough. One that names its account, or
-  a caller of another account, needs the caller's own IAM policies as well.
+  a caller of another account, needs the caller's own IAM policies as well. Where the caller is a session whose
+  boundary or session policy does not allow it, only the session's own name is enough.
 - A session lasts 15 minutes to the role's longest, an hour unless the role says otherwise and always where
   one role assumes the next; it ends by the sandbox's clock.
 - Roles are not assumed by web identity or SAML here.
@@ -132,14 +133,17 @@ def _trusts(
         return False
     trusted = False
     for statement in policy.statements:
-        if not speaks_of(statement, caller, asked, resource=False):
-            continue
+        spoken = speaks_of(statement, caller, asked, resource=False)
         if statement.effect is Effect.DENY:
-            if statement.principals.denied(called_by)[0] is not Verdict.NO:
+            if Verdict.NO not in (spoken, statement.principals.denied(called_by)[0]):
                 return False
+            continue
+        if spoken is not Verdict.YES:
             continue
         standing = statement.principals.allowed(called_by)
         enough = standing.direct and principal.account_id == account_id
+        if opinion is Opinion.LIMITED and principal.role_arn is not None:
+            enough = enough and statement.principals.names(principal.arn)
         trusted = trusted or enough or ((standing.direct or standing.through_account) and opinion is Opinion.ALLOWED)
     return trusted
 

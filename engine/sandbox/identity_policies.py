@@ -2,7 +2,8 @@
 
 A deny that matches goes before everything. Else an allow is needed, of the identity's policies and, where
 there are such, of its permissions boundary and its session policy as well. A policy that cannot be read
-allows nothing and denies everything: nobody can tell what it would deny. (IAM User Guide, "Policy evaluation
+allows nothing and denies everything: nobody can tell what it would deny. So does a deny of which it cannot be
+told whether its conditions hold. (IAM User Guide, "Policy evaluation
 logic"; "Permissions boundaries for IAM entities"; "Session policies")
 
 The language is the key policy's but for `Principal`, so `engine.access` reads and matches it.
@@ -20,6 +21,7 @@ from engine.access.context import Facts
 from engine.access.model import Verdict
 from engine.access.policy_document import load_document
 from engine.access.principals import identify
+from engine.access.verdicts import all_of
 from engine.errors import InputError
 
 if TYPE_CHECKING:
@@ -35,6 +37,7 @@ class Opinion(Enum):
 
     ALLOWED = "allowed"
     SILENT = "silent"
+    LIMITED = "limited"  # its boundary or its session policy does not allow it
     DENIED = "denied"
 
 
@@ -56,10 +59,10 @@ class IdentityPolicies:
         limiting = [_opinion((limit,), caller, request) for limit in self.limits]
         if Opinion.DENIED in (found, *limiting):
             return Opinion.DENIED
-        return found if all(one is Opinion.ALLOWED for one in limiting) else Opinion.SILENT
+        return found if all(one is Opinion.ALLOWED for one in limiting) else Opinion.LIMITED
 
 
-def speaks_of(statement: Statement, caller: Caller, request: Request, *, resource: bool = True) -> bool:
+def speaks_of(statement: Statement, caller: Caller, request: Request, *, resource: bool = True) -> Verdict:
     """Whether a statement's action, resource and conditions are those of a call, whoever its principals are.
 
     Args:
@@ -71,11 +74,10 @@ def speaks_of(statement: Statement, caller: Caller, request: Request, *, resourc
     facts = Facts(
         identify(caller.account_id, caller.principal_arn, caller.partition), request, request.action.partition(":")[2]
     )
-    return (
-        statement.actions.include(request.action.lower())
-        and (not resource or statement.resources.include(request, facts) is Verdict.YES)
-        and all(test.outcome(facts)[0] is Verdict.YES for test in statement.conditions)
-    )
+    if not statement.actions.include(request.action.lower()):
+        return Verdict.NO
+    named = statement.resources.include(request, facts) if resource else Verdict.YES
+    return all_of([named, *(test.outcome(facts)[0] for test in statement.conditions)])
 
 
 def _opinion(texts: tuple[str, ...], caller: Caller, request: Request) -> Opinion:
@@ -85,10 +87,10 @@ def _opinion(texts: tuple[str, ...], caller: Caller, request: Request) -> Opinio
         if policy is None:
             return Opinion.DENIED
         for statement in policy.statements:
-            if speaks_of(statement, caller, request):
-                if statement.effect is Effect.DENY:
-                    return Opinion.DENIED
-                allowed = True
+            spoken = speaks_of(statement, caller, request)
+            if statement.effect is Effect.DENY and spoken is not Verdict.NO:
+                return Opinion.DENIED
+            allowed = allowed or (statement.effect is Effect.ALLOW and spoken is Verdict.YES)
     return Opinion.ALLOWED if allowed else Opinion.SILENT
 
 

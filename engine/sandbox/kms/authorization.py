@@ -13,16 +13,18 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from engine.access import evaluate, state_refusal
+from engine.access import Effect, evaluate, state_refusal
 from engine.access.model import Request, Verdict
 from engine.sandbox.identity_policies import Opinion
-from engine.sandbox.kms.conditions import caller_context, key_context
+from engine.sandbox.kms.conditions import alias_context, caller_context, key_context
 from engine.sandbox.kms.errors import KmsError, access_denied, not_found
 from engine.sandbox.kms.identifiers import Target, find_target, missing
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from engine.access import KeyPolicy
+    from engine.access.model import Grant
     from engine.sandbox.kms.call import Call
     from engine.sandbox.kms.model import GrantRecord, KeyRecord
 
@@ -77,11 +79,17 @@ def authorize(
     action = action or f"kms:{call.operation}"
     request = Request(action, key.arn, key.account_id, {**key_context(call, target), **(context or {})}, complete=True)
     counting = tuple(record.grant for record in (key.grants if grants is None else grants))
-    own = call.principal.opinion(request)
+    asked = request
+    if call.principal.policies is not None:
+        asked = replace(request, context={**request.context, **alias_context(call, target)})
+    own = call.principal.opinion(asked)
     if own is Opinion.DENIED:
         raise _denied(call, action, key.arn, "an identity-based policy explicitly denies it")
     identity = Verdict.YES if own is Opinion.ALLOWED else Verdict.NO
-    decision = evaluate(key.policy, counting, replace(call.principal.caller, identity=identity), request)
+    policy = key.policy
+    if own is Opinion.LIMITED and call.principal.role_arn is not None:
+        policy, counting = _for_the_session_itself(call.principal.arn, policy, counting)
+    decision = evaluate(policy, counting, replace(call.principal.caller, identity=identity), request)
     if decision.verdict is Verdict.YES:
         return
     if key.account_id != call.account_id:
@@ -90,12 +98,33 @@ def authorize(
     raise _denied(call, action, key.arn, f"no resource-based policy allows the kms:{name} action")
 
 
-def authorize_identity(call: Call, action: str | None = None, resource: str = "*") -> None:
+def authorize_identity(
+    call: Call,
+    action: str | None = None,
+    resource: str = "*",
+    context: Mapping[str, tuple[str, ...]] | None = None,
+) -> None:
     """Let the caller through where its own IAM policies allow the action. Raises `AccessDeniedException`."""
     action = action or f"kms:{call.operation}"
-    request = Request(action, resource, call.account_id, caller_context(call), complete=True)
+    request = Request(action, resource, call.account_id, {**caller_context(call), **(context or {})}, complete=True)
     if call.principal.opinion(request) is not Opinion.ALLOWED:
         raise _denied(call, action, resource, f"no identity-based policy allows the {action} action")
+
+
+def _for_the_session_itself(
+    arn: str, policy: KeyPolicy, grants: tuple[Grant, ...]
+) -> tuple[KeyPolicy, tuple[Grant, ...]]:
+    """What is left of a policy and of grants for a session that its boundary or session policy limits.
+
+    What its role is allowed by name counts within those limits; what the session is allowed by its own name counts
+    beyond them. (IAM User Guide, "Policy evaluation logic", resource-based policies and implicit denies)
+    """
+    statements = tuple(
+        statement
+        for statement in policy.statements
+        if statement.effect is Effect.DENY or statement.principals.names(arn)
+    )
+    return replace(policy, statements=statements), tuple(grant for grant in grants if grant.grantee_principal == arn)
 
 
 def refuse_state(operation: str, key: KeyRecord) -> None:

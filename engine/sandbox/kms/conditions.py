@@ -1,7 +1,7 @@
 """What a call brings to the conditions of a policy: KMS's own condition keys and the global ones.
 
 Everything that AWS would set is here, so a key that is missing is absent, not unknown. `kms:ResourceAliases`
-is one of these: it is for IAM policies, and no key policy is helped by it. Times, addresses and
+is for IAM policies alone; no key policy is helped by it. Times, addresses and
 tags come from the sandbox; `aws:SecureTransport` is true, since KMS has no other transport. (AWS KMS
 Developer Guide, "Condition keys for AWS KMS"; IAM User Guide, "AWS global condition context keys")
 """
@@ -41,6 +41,12 @@ def key_context(call: Call, target: Target) -> Context:
     if target.alias is not None:
         context["kms:RequestAlias"] = (target.alias.name,)
     return context
+
+
+def alias_context(call: Call, target: Target) -> Context:
+    """What a call on a key brings to IAM policies and to no key policy: the key's aliases."""
+    aliases = tuple(alias.name for alias in call.store.aliases_of(target.key))
+    return {"kms:ResourceAliases": aliases} if aliases else {}
 
 
 def bypass_context(call: Call) -> Context:

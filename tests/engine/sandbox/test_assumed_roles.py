@@ -223,3 +223,63 @@ def test_a_role_assumed_from_a_role_lasts_an_hour_at_the_most(own: Sandbox, owne
     _assume(own, sts, second)
     with refused("ValidationError"):
         _assume(own, sts, second, DurationSeconds=7200)
+
+
+def test_a_limited_session_is_let_in_by_its_own_name_and_not_by_its_roles(own: Sandbox, owner: Account) -> None:
+    # IAM User Guide, "Policy evaluation logic": an implicit deny of a session policy or a boundary limits what a
+    # resource-based policy gives to the role, not what it gives to the session.
+    role = _role(owner, "NamedAndLimited", _trust(root(CUSTOMER)))
+    name = f"arn:aws:sts::{CUSTOMER}:assumed-role/NamedAndLimited/nightly"
+    describe = {"Effect": "Allow", "Action": "kms:DescribeKey", "Resource": "*"}
+    by_role, by_session, by_everyone = (
+        make_key(owner.kms, OWNER, allow(principal, "kms:Encrypt")) for principal in (role, name, "*")
+    )
+    granted = make_key(owner.kms, OWNER)
+    owner.kms.create_grant(KeyId=granted, GranteePrincipal=role, Operations=["Encrypt"])
+    free = _assume(own, owner.sts, role)("kms")
+    limited = _assume(own, owner.sts, role, Policy=_document(describe))("kms")
+    for key in (by_role, by_session, by_everyone, granted):
+        free.encrypt(KeyId=key, Plaintext=b"data")
+    limited.encrypt(KeyId=by_session, Plaintext=b"data")
+    for key in (by_role, by_everyone, granted):
+        with refused("AccessDeniedException"):
+            limited.encrypt(KeyId=key, Plaintext=b"data")
+
+
+@pytest.mark.parametrize(
+    ("denied", "members", "lets"),
+    [
+        ({"Bool": {"kms:MultiRegion": "true"}}, {"MultiRegion": True}, False),
+        ({"Bool": {"kms:MultiRegion": "true"}}, {}, True),
+        ({"Null": {"aws:RequestTag/owner": "true"}}, {}, False),
+        ({"Null": {"aws:RequestTag/owner": "true"}}, {"Tags": [{"TagKey": "owner", "TagValue": "x"}]}, True),
+        ({"StringNotEquals": {"kms:KeyOrigin": "AWS_KMS"}}, {"Origin": "EXTERNAL"}, False),
+        ({"Bool": {"kms:BypassPolicyLockoutSafetyCheck": "true"}}, {"BypassPolicyLockoutSafetyCheck": True}, False),
+        # Nobody can tell whether what is no number is less than five: it is denied.
+        ({"NumericLessThan": {"kms:KeySpec": "5"}}, {}, False),
+    ],
+)
+def test_a_deny_of_ones_own_policies_sees_the_key_that_is_to_be_made(
+    own: Sandbox, owner: Account, denied: Any, members: Any, lets: bool
+) -> None:
+    name = f"Maker{len(owner.client('iam').list_roles()['Roles'])}"
+    role = _role(owner, name, _trust(root(CUSTOMER)), policy={"Effect": "Allow", "Action": "kms:*", "Resource": "*"})
+    deny = {"Effect": "Deny", "Action": "kms:CreateKey", "Resource": "*", "Condition": denied}
+    owner.client("iam").put_role_policy(RoleName=name, PolicyName="never", PolicyDocument=_document(deny))
+    kms = _assume(own, owner.sts, role)("kms")
+    if lets:
+        assert kms.create_key(**members)["KeyMetadata"]["KeyState"] == "Enabled"
+        return
+    with refused("AccessDeniedException"):
+        kms.create_key(**members)
+
+
+def test_the_aliases_of_a_key_are_a_condition_of_ones_own_policies(own: Sandbox, owner: Account) -> None:
+    # AWS KMS Developer Guide, "AWS KMS condition keys", kms:ResourceAliases: IAM policies only.
+    tested = {"ForAnyValue:StringLike": {"kms:ResourceAliases": "alias/*Test*"}}
+    role = _role(owner, "ByAlias", _trust(root(CUSTOMER)), policy={**USE, "Condition": tested})
+    kms, key = _assume(own, owner.sts, role)("kms"), make_key(owner.kms)
+    with refused("AccessDeniedException"):
+        kms.encrypt(KeyId=key, Plaintext=b"data")
+    owner.kms.create_alias(AliasName="alias/oneTestKey", TargetKeyId=key)
+    kms.encrypt(KeyId=key, Plaintext=b"data")

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from engine.access.model import KeyState
 from engine.sandbox.kms.authorization import admitted, authorize, authorize_identity, target_of
 from engine.sandbox.kms.call import Operation
-from engine.sandbox.kms.conditions import caller_context, new_key_context, tag_context
+from engine.sandbox.kms.conditions import bypass_context, caller_context, new_key_context, tag_context
 from engine.sandbox.kms.custom_key_stores import XksProxy
 from engine.sandbox.kms.errors import KmsError, invalid_store_state, unsupported, validation
 from engine.sandbox.kms.key_metadata import metadata
@@ -52,9 +52,10 @@ def create_key(call: Call) -> Reply:
     origin = _origin(call, spec)
     multi_region, bypass = parameters.flag("MultiRegion"), parameters.flag("BypassPolicyLockoutSafetyCheck")
     tags = checked_tags(parameters.tags("Tags"))
-    authorize_identity(call)
+    properties = new_key_context(spec=spec, usage=usage, origin=origin, multi_region=multi_region) | tag_context(tags)
+    authorize_identity(call, context=properties | bypass_context(call))
     if tags:
-        authorize_identity(call, "kms:TagResource")
+        authorize_identity(call, "kms:TagResource", context=properties)
     store_id, xks_key_id = _place_in_key_store(call, origin)
     text = parameters.optional_text("Policy") or default_policy(call.partition, call.account_id)
     policy = read_policy(text)
@@ -78,8 +79,7 @@ def create_key(call: Call) -> Reply:
         xks_key_id=xks_key_id,
     )
     if not bypass:
-        properties = new_key_context(spec=spec, usage=usage, origin=origin, multi_region=multi_region)
-        check_lockout(call, policy, key.arn, caller_context(call) | properties | tag_context(tags))
+        check_lockout(call, policy, key.arn, caller_context(call) | properties)
     call.store.put_key(key)
     return {"KeyMetadata": metadata(call.store, key)}
 

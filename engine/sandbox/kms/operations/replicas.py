@@ -19,7 +19,7 @@ from engine.access.model import KeyState
 from engine.arn import partition_of
 from engine.sandbox.kms.authorization import admitted, authorize, authorize_identity, refuse_state
 from engine.sandbox.kms.call import Operation
-from engine.sandbox.kms.conditions import caller_context, new_key_context, tag_context
+from engine.sandbox.kms.conditions import bypass_context, caller_context, new_key_context, tag_context
 from engine.sandbox.kms.errors import KmsError, not_found, unsupported, validation
 from engine.sandbox.kms.identifiers import Target
 from engine.sandbox.kms.key_metadata import metadata
@@ -42,9 +42,14 @@ def replicate_key(call: Call) -> Reply:
     region = parameters.text("ReplicaRegion")
     tags = checked_tags(parameters.tags("Tags"))
     key = _primary(call, {"kms:ReplicaRegion": (region,), **tag_context(tags)})
-    authorize_identity(call, "kms:CreateKey")
+    properties = new_key_context(spec=key.spec, usage=key.usage, origin=key.origin, multi_region=True) | {
+        "kms:MultiRegionKeyType": ("REPLICA",),
+        "aws:RequestedRegion": (region,),
+        **tag_context(tags),
+    }
+    authorize_identity(call, "kms:CreateKey", context=properties | bypass_context(call))
     if tags:
-        authorize_identity(call, "kms:TagResource")
+        authorize_identity(call, "kms:TagResource", context=properties)
     if not _REGION.fullmatch(region) or partition_of(region) != key.partition or region == key.region:
         raise validation(f"{region} is not another Region of the partition {key.partition}")
     if call.store.key(key.account_id, region, key.key_id) is not None:
@@ -65,11 +70,7 @@ def replicate_key(call: Call) -> Reply:
         replica = _without_secrets(replica)
     bypass = parameters.flag("BypassPolicyLockoutSafetyCheck")
     if not bypass:
-        properties = new_key_context(spec=key.spec, usage=key.usage, origin=key.origin, multi_region=True) | {
-            "kms:MultiRegionKeyType": ("REPLICA",),
-            "aws:RequestedRegion": (region,),
-        }
-        check_lockout(call, replica.policy, replica.arn, caller_context(call) | properties | tag_context(tags))
+        check_lockout(call, replica.policy, replica.arn, caller_context(call) | properties)
     call.store.put_key(replica)
     shown = replace(replica, state=KeyState.CREATING)
     return {
