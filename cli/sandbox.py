@@ -200,6 +200,22 @@ def tenant(folder: Path, megabytes: int, seed: int, as_json: bool) -> None:
     click.echo(f"{printable(str(folder))}: {made.files} files, {made.bytes / 1_000_000:.1f} MB")
 
 
+@command.command("key-store")
+@click.argument("store_id", metavar="CUSTOM_KEY_STORE_ID")
+@click.option("--reachable/--unreachable", required=True, help="Whether what is behind it answers.")
+@_port_option
+def key_store(store_id: str, reachable: bool, port: int) -> None:
+    """Let what is behind a connected custom key store of a running sandbox fail, or answer again.
+
+    Its keys stay Enabled, and every use of one is answered with KMSInvalidStateException: an outage is neither
+    a disconnection nor a revocation.
+    """
+    from engine.sandbox.remote import set_key_store_reachable
+
+    set_key_store_reachable(port, store_id, reachable=reachable)
+    note(f"{store_id} is {'reachable' if reachable else 'not reachable'}")
+
+
 def _settings(
     port: int, path: Path | None, customer: str | None, vendor: str | None, region: str | None, state: Path | None
 ) -> SandboxSettings:

@@ -91,7 +91,9 @@ class Application:
             return refuse(request, signature.service, Refusal.EXPIRED)
         if for_kms != (signature.service == _KMS):
             return refuse(request, signature.service, Refusal.WRONG_SERVICE)
-        strike = self._faults.strike(lambda: operation_name(request, signature.service), principal.account_id)
+        strike = self._faults.strike(
+            lambda: operation_name(request, signature.service), f"{principal.account_id} in {signature.region}"
+        )
         if strike is None:
             return self._serve(request, signature, principal)
         serve = partial(self._serve, request, signature, principal)

@@ -13,6 +13,7 @@
 | `faults` | POST | `{"add": [line], "remove": [number], "clear": false}` | the faults that stand then |
 | `clock` | GET | | the sandbox's time |
 | `clock` | POST | `{"forward_seconds": 60}` | the sandbox's time then |
+| `key-store` | POST | `{"id": "cks-…", "reachable": false}` | the same |
 """
 
 from __future__ import annotations
@@ -59,6 +60,7 @@ class ControlPlane:
         environment: The environment of an identity.
         faults: The standing faults.
         clock: The clock.
+        set_reachable: Makes what is behind a custom key store answer no more, or again; `KeyError` for none.
     """
 
     def __init__(
@@ -69,12 +71,14 @@ class ControlPlane:
         environment: Callable[[Identity], Mapping[str, str]],
         faults: FaultPlan,
         clock: SandboxClock,
+        set_reachable: Callable[[str, bool], None],
     ) -> None:
         self._nonce = nonce
         self._description = description
         self._environment = environment
         self._faults = faults
         self._clock = clock
+        self._set_reachable = set_reachable
 
     def answer(self, request: HttpRequest) -> HttpResponse:
         """Answer a request to the control plane."""
@@ -90,17 +94,18 @@ class ControlPlane:
         if host not in _LOCAL_NAMES:
             raise _RefusedError(HTTPStatus.FORBIDDEN, "the control plane is for this machine alone")
         path, _, query = request.target.removeprefix(CONTROL_PREFIX).partition("?")
-        changeable = {"faults": (self._show_faults, self._change_faults), "clock": (self._show_clock, self._move_clock)}
-        if path in changeable and request.method == "POST":
+        changes = {"faults": self._change_faults, "clock": self._move_clock, "key-store": self._change_key_store}
+        if path in changes and request.method == "POST":
             given = request.headers.get(NONCE_HEADER.lower(), "")
             if not hmac.compare_digest(given.encode(), self._nonce.encode()):
                 raise _RefusedError(HTTPStatus.FORBIDDEN, f"{NONCE_HEADER} is not this sandbox's nonce")
-            change = changeable[path][1]
-            change(_read(request.body))
-        elif request.method != "GET":
+            return changes[path](_read(request.body))
+        if request.method != "GET":
             raise _RefusedError(HTTPStatus.METHOD_NOT_ALLOWED, "only GET is answered here")
-        if path in changeable:
-            return changeable[path][0]()
+        if path == "faults":
+            return self._show_faults()
+        if path == "clock":
+            return self._show_clock()
         if path == "":
             return self._description()
         if path == "environment":
@@ -117,7 +122,7 @@ class ControlPlane:
             "delays": str(self._faults.delays),
         }
 
-    def _change_faults(self, body: Mapping[str, Any]) -> None:
+    def _change_faults(self, body: Mapping[str, Any]) -> Mapping[str, Any]:
         lines, numbers = body.get("add", []), body.get("remove", [])
         if not _all(lines, str) or not _all(numbers, int) or not isinstance(body.get("clear", False), bool):
             raise _RefusedError(HTTPStatus.BAD_REQUEST, "add= holds lines, remove= numbers, clear= true or false")
@@ -125,12 +130,13 @@ class ControlPlane:
             self._faults.clear()
         self._faults.remove(*numbers)
         self._faults.add(*lines)
+        return self._show_faults()
 
     def _show_clock(self) -> Mapping[str, Any]:
         now = self._clock.now()
         return {"now": now.isoformat(timespec="seconds"), "ahead_seconds": self._clock.ahead.total_seconds()}
 
-    def _move_clock(self, body: Mapping[str, Any]) -> None:
+    def _move_clock(self, body: Mapping[str, Any]) -> Mapping[str, Any]:
         seconds = body.get("forward_seconds")
         if not isinstance(seconds, int | float) or isinstance(seconds, bool):
             raise _RefusedError(HTTPStatus.BAD_REQUEST, "forward_seconds= is a number")
@@ -138,6 +144,17 @@ class ControlPlane:
             self._clock.advance(timedelta(seconds=seconds))
         except (ValueError, OverflowError) as error:
             raise _RefusedError(HTTPStatus.BAD_REQUEST, str(error)) from error
+        return self._show_clock()
+
+    def _change_key_store(self, body: Mapping[str, Any]) -> Mapping[str, Any]:
+        store_id, reachable = body.get("id"), body.get("reachable")
+        if not isinstance(store_id, str) or not isinstance(reachable, bool):
+            raise _RefusedError(HTTPStatus.BAD_REQUEST, "id= is a custom key store, reachable= true or false")
+        try:
+            self._set_reachable(store_id, reachable)
+        except KeyError as error:
+            raise _RefusedError(HTTPStatus.BAD_REQUEST, f"there is no custom key store {store_id!r}") from error
+        return {"id": store_id, "reachable": reachable}
 
 
 def _all(values: Any, kind: type) -> bool:

@@ -17,7 +17,8 @@ import io
 import os
 import sys
 import threading
-from typing import TYPE_CHECKING, Any, TypeVar
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
 from engine.errors import MachineError
@@ -35,8 +36,8 @@ if TYPE_CHECKING:
 
 _ACCOUNT_HEADER = "x-moto-account-id"
 _ACCOUNT_VARIABLE = "MOTO_ACCOUNT_ID"
-Result = TypeVar("Result")
 _running = 0
+_kept = False  # whether the one that runs keeps its state
 _running_lock = threading.Lock()
 _lock = threading.Lock()  # moto's data is the process's
 
@@ -108,7 +109,9 @@ class MotoServices:
             return self.alone(request, signature, account_id, lambda: self._writes.write(request, answer))
         return self.alone(request, signature, account_id, answer)
 
-    def alone(self, request: HttpRequest, signature: Signature, account_id: str, act: Callable[[], Result]) -> Result:
+    def alone(
+        self, request: HttpRequest, signature: Signature, account_id: str, act: Callable[[], HttpResponse]
+    ) -> HttpResponse:
         """Do what a request asks while nothing else changes moto's data, and keep what has changed.
 
         Raises:
@@ -117,10 +120,10 @@ class MotoServices:
         if signature.service == "s3" and request.method in {"GET", "HEAD"}:
             return act()
         with _lock:
-            result = act()
-            if self._state is not None:
+            response = act()
+            if self._state is not None and response.status < HTTPStatus.BAD_REQUEST:
                 self._state.save(request, signature.service, signature.region, account_id)
-            return result
+            return response
 
     def close(self) -> None:
         """Leave moto; the last sandbox of the process clears its data."""
@@ -188,11 +191,12 @@ def _application() -> Any:
 
 
 def _count(change: int, *, alone: bool = False) -> None:
-    global _running  # noqa: PLW0603 - moto's data is the process's, and so is the count of those who use it
+    global _running, _kept  # noqa: PLW0603 - moto's data is the process's, and so is the count of those who use it
     with _running_lock:
-        if alone and _running:
+        if change > 0 and _running and (alone or _kept):
             raise MachineError("a sandbox that keeps its state needs a process of its own")
         _running += change
+        _kept = alone if change > 0 else _kept and _running > 0
         if _running == 0:
             from moto.core.base_backend import BackendDict
             from moto.core.model_instances import reset_model_data

@@ -1,4 +1,4 @@
-"""Changing a running sandbox from outside: its faults and its clock, through the control plane."""
+"""Changing a running sandbox from outside, through the control plane: its faults, its clock, its key stores."""
 
 from __future__ import annotations
 
@@ -15,6 +15,11 @@ if TYPE_CHECKING:
     from datetime import timedelta
 
 _HOST = "127.0.0.1"
+_HINTS = {
+    "faults": "`keyturn sandbox fault --help` shows how a fault is written",
+    "clock": "`keyturn sandbox clock --help` shows what it takes",
+    "key-store": "DescribeCustomKeyStores lists those that are there",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +93,22 @@ def move_clock(port: int, forward: timedelta | None = None) -> RemoteClock:
         raise UntrustedError(f"the sandbox on port {port} answers with no time", None) from error
 
 
+def set_key_store_reachable(port: int, store_id: str, *, reachable: bool) -> None:
+    """Make what is behind a custom key store of a running sandbox answer no more, or again.
+
+    Args:
+        port: Its port on 127.0.0.1.
+        store_id: The custom key store.
+        reachable: Whether it answers.
+
+    Raises:
+        InputError: There is no such custom key store.
+        UntrustedError: What answers there is not a Keyturn sandbox.
+        MachineError: Nothing answers there.
+    """
+    _exchange(port, "key-store", {"id": store_id, "reachable": reachable})
+
+
 def _exchange(port: int, path: str, body: dict[str, Any] | None) -> Any:
     hint = f"start one with `keyturn sandbox --port {port}`"
     nonce = require_sandbox(f"http://{_HOST}:{port}").nonce
@@ -97,5 +118,5 @@ def _exchange(port: int, path: str, body: dict[str, Any] | None) -> Any:
         return document
     message = document.get("error") if isinstance(document, dict) else None
     if status == HTTPStatus.BAD_REQUEST and isinstance(message, str):
-        raise InputError(message, "`keyturn sandbox fault --help` shows how a fault is written")
+        raise InputError(message, _HINTS[path])
     raise UntrustedError(f"the sandbox on port {port} refused: {message or status}", hint)

@@ -96,6 +96,7 @@ class Sandbox:
                 environment=self.environment,
                 faults=self.faults,
                 clock=self.clock,
+                set_reachable=lambda store_id, reachable: self.set_key_store_reachable(store_id, reachable=reachable),
             ),
             faults=self.faults,
             clock=self.clock,

@@ -1,6 +1,6 @@
 """Faults, each as one line of text that says what goes wrong, where and how often.
 
-    throttle kms:* rate=5            at most 5 calls a second of an account get through
+    throttle kms:* rate=5            at most 5 calls a second of an account and Region pass
     error kms:Decrypt count=3        the next 3 calls are answered with 500; status= and code= choose another
     timeout s3:PutObject seconds=30  no answer for 30 s, then the connection ends
     drop kms:ReEncrypt after count=1 the connection ends without an answer, once the call took effect
@@ -50,7 +50,7 @@ class Fault:
         effect: What the client meets.
         operations: Which calls it strikes, as patterns of `service:Operation`.
         after: Whether the call takes effect first.
-        rate: For throttling: how many calls a second of one account get through; None throttles every call struck.
+        rate: For throttling: how many calls a second of an account and Region get through; None throttles all.
         count: How many times it strikes in all; None without a limit.
         probability: Of each matching call to be struck; None is certain.
         seed: Of the generator that draws.

@@ -1,6 +1,6 @@
 """The standing faults of a sandbox, and which of them a call meets.
 
-Each fault has a generator, a count and, for a rate, a bucket of its own for every account, so what one does
+Each fault has a generator, a count and, for a rate, a bucket of its own for every account and Region, so what one does
 never depends on another. Of the faults that strike a call, all slow ones add up and the first of the others
 decides; the rest do not count it as struck. A rate's bucket holds the calls of one second and fills by the
 sandbox's clock, so a test need not wait.
@@ -120,12 +120,12 @@ class FaultPlan:
         with self._lock:
             return tuple(StandingFault(number, one.fault, one.struck) for number, one in self._standing.items())
 
-    def strike(self, named: Callable[[], str], account_id: str) -> Strike | None:
+    def strike(self, named: Callable[[], str], caller: str) -> Strike | None:
         """What a call meets, or None where nothing does.
 
         Args:
             named: Tells the operation, such as `kms:Decrypt`; not asked where no fault stands.
-            account_id: Who calls.
+            caller: The account that calls and its Region, whose quota a rate is.
         """
         if not self._standing:
             return None
@@ -136,7 +136,7 @@ class FaultPlan:
             for one in self._standing.values():
                 if not one.fault.concerns(operation) or (decisive and one.fault.effect is not Effect.SLOW):
                     continue
-                if one.strikes(account_id, self._now().timestamp()):
+                if one.strikes(caller, self._now().timestamp()):
                     if one.fault.effect is Effect.SLOW:
                         wait += one.fault.seconds or 0.0
                     else:
@@ -159,23 +159,23 @@ class _Counter:
         self.fault = fault
         self.struck = 0
         self._draws = random.Random(fault.seed)  # noqa: S311 - which calls fail, not a secret
-        self._buckets: dict[str, tuple[float, float]] = {}  # account → what is left, and when that was
+        self._buckets: dict[str, tuple[float, float]] = {}  # caller → what is left, and when that was
 
-    def strikes(self, account_id: str, now: float) -> bool:
+    def strikes(self, caller: str, now: float) -> bool:
         fault = self.fault
         if fault.count is not None and self.struck >= fault.count:
             return False
         if fault.probability is not None and self._draws.random() >= fault.probability:
             return False
-        if fault.rate is not None and self._passes(account_id, fault.rate, now):
+        if fault.rate is not None and self._passes(caller, fault.rate, now):
             return False
         self.struck += 1
         return True
 
-    def _passes(self, account_id: str, rate: float, now: float) -> bool:
+    def _passes(self, caller: str, rate: float, now: float) -> bool:
         largest = max(rate, 1.0)
-        left, since = self._buckets.get(account_id, (largest, now))
+        left, since = self._buckets.get(caller, (largest, now))
         left = min(largest, left + (now - since) * rate)
         passes = left >= 1.0
-        self._buckets[account_id] = (left - 1.0 if passes else left, now)
+        self._buckets[caller] = (left - 1.0 if passes else left, now)
         return passes

@@ -83,10 +83,11 @@ class StateFolder:
 
     def names(self, prefix: str) -> tuple[str, ...]:
         """The names that begin so."""
-        rows = self._database.execute(
-            "SELECT DISTINCT name FROM entries WHERE name >= ? AND name < ?", (prefix, prefix + "\U0010ffff")
-        )
-        return tuple(name for (name,) in rows)
+        with self._lock:
+            rows = self._database.execute(
+                "SELECT DISTINCT name FROM entries WHERE name >= ? AND name < ?", (prefix, prefix + "\U0010ffff")
+            )
+            return tuple(name for (name,) in rows)
 
     def write(self, changes: Mapping[str, bytes | None]) -> None:
         """Write all of the changes or none; None takes a value away.

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 from urllib.parse import unquote
 
+from engine.sandbox.http_server import HOST
 from engine.sandbox.state.moto_identities import StoredIdentities
 from engine.sandbox.state.moto_objects import StoredObjects
 from engine.sandbox.state.moto_tables import StoredTables
@@ -16,6 +17,8 @@ from engine.sandbox.state.moto_tables import StoredTables
 if TYPE_CHECKING:
     from engine.sandbox.http_messages import HttpRequest
     from engine.sandbox.state.folder import StateFolder
+
+_LOCAL_NAMES = frozenset({HOST, "localhost"})
 
 
 class MotoState:
@@ -39,7 +42,10 @@ class MotoState:
         """Write what a call has changed. Raises `MachineError` where the disk does not take it."""
         if service == "s3":
             if request.method not in {"GET", "HEAD"}:
-                bucket, _, key = unquote(request.target.partition("?")[0]).lstrip("/").partition("/")
+                path = unquote(request.target.partition("?")[0]).lstrip("/")
+                by_path = request.headers.get("host", "").rpartition(":")[0] in _LOCAL_NAMES
+                # A bucket that is named by the host, not by the path: all of the account's are looked at.
+                bucket, _, key = path.partition("/") if by_path else ("", "", "")
                 self._folder.write(self._objects.changes(account_id, bucket or None, key or None))
         elif service == "dynamodb":
             operation = request.headers.get("x-amz-target", "").rpartition(".")[2]

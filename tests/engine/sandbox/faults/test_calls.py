@@ -16,9 +16,11 @@ import pytest
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError, ConnectionClosedError, ReadTimeoutError
 
+from engine.errors import InputError
 from engine.sandbox import Identity, Sandbox
-from engine.sandbox.remote import change_faults, move_clock
+from engine.sandbox.remote import change_faults, move_clock, set_key_store_reachable
 from tests.builders import CUSTOMER, REGION, VENDOR
+from tests.engine.sandbox.key_stores import cloudhsm, make_store
 from tests.engine.sandbox.keys import OWNER, VENDOR_STATEMENT, make_key, policy
 from tests.sandbox_fixtures import Account, make_client, refused, start_sandbox
 
@@ -189,6 +191,19 @@ def test_faults_and_clock_are_changed_from_outside(own: Sandbox, owner: Account)
     assert move_clock(own.port, timedelta(days=8)).ahead_seconds == before + 8 * 86400
 
 
+def test_an_outage_behind_a_key_store_comes_and_goes_from_outside(own: Sandbox, owner: Account) -> None:
+    store = make_store(owner.kms, cloudhsm())
+    key = make_key(owner.kms, Origin="AWS_CLOUDHSM", CustomKeyStoreId=store)
+    set_key_store_reachable(own.port, store, reachable=False)
+    with refused("KMSInvalidStateException"):
+        owner.kms.encrypt(KeyId=key, Plaintext=b"data")
+    assert owner.kms.describe_key(KeyId=key)["KeyMetadata"].get("KeyState") == "Enabled"
+    set_key_store_reachable(own.port, store, reachable=True)
+    owner.kms.encrypt(KeyId=key, Plaintext=b"data")
+    with pytest.raises(InputError):
+        set_key_store_reachable(own.port, "cks-that-is-not-there", reachable=False)
+
+
 def test_a_key_is_gone_when_its_window_has_passed_on_the_sandboxs_clock(own: Sandbox, owner: Account) -> None:
     key = make_key(owner.kms)
     owner.kms.schedule_key_deletion(KeyId=key, PendingWindowInDays=7)
@@ -210,6 +225,8 @@ def test_a_key_is_gone_when_its_window_has_passed_on_the_sandboxs_clock(own: San
         (None, "clock", {"forward_seconds": 1e300}, 400),
         (None, "clock", {"forward_seconds": True}, 400),
         (None, "clock", {}, 400),
+        (None, "key-store", {"id": "cks-that-is-not-there", "reachable": False}, 400),
+        (None, "key-store", {"id": "cks-that-is-not-there"}, 400),
     ],
 )
 def test_nothing_is_changed_without_the_nonce_or_by_nonsense(

@@ -23,8 +23,8 @@ import pytest
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
-from engine.errors import DamagedError
-from engine.sandbox import Identity, fetch_environment
+from engine.errors import DamagedError, MachineError
+from engine.sandbox import Identity, Sandbox, SandboxSettings, fetch_environment
 from engine.sandbox.remote import move_clock
 from engine.sandbox.state.moto_pickles import load
 from tests.builders import CUSTOMER, VENDOR
@@ -288,6 +288,19 @@ def test_a_state_of_other_accounts_is_refused(left: Path, tmp_path: Path) -> Non
     _, err = other.communicate(timeout=60)
     assert other.returncode == 3
     assert CUSTOMER in err
+
+
+def test_a_sandbox_that_keeps_its_state_is_alone_in_its_process(sandbox: Sandbox, tmp_path: Path) -> None:
+    settings = sandbox.settings
+    for _ in range(2):  # the folder was let go again
+        with pytest.raises(MachineError, match="a process of its own"):
+            Sandbox.start(
+                SandboxSettings(
+                    customer_account_id=settings.customer_account_id,
+                    vendor_account_id=settings.vendor_account_id,
+                    state=tmp_path / "state",
+                )
+            )
 
 
 def test_what_a_pickle_may_be_made_of_is_limited() -> None:
