@@ -81,6 +81,19 @@ def test_a_rotation_on_demand_leaves_the_schedule_alone(own: Account) -> None:
     assert own.kms.get_key_rotation_status(KeyId=key)["NextRotationDate"] == date
 
 
+def test_a_key_that_is_about_to_be_rotated_is_not_rotated_on_demand(own: Account) -> None:
+    key = make_key(own.kms)
+    own.kms.enable_key_rotation(KeyId=key, RotationPeriodInDays=90)
+    own.sandbox.clock.advance(timedelta(days=90) - timedelta(minutes=10))
+    before = materials(own.kms, key)
+    with refused("ConflictException"):
+        own.kms.rotate_key_on_demand(KeyId=key)
+    assert materials(own.kms, key) == before
+    own.sandbox.clock.advance(timedelta(minutes=10))
+    own.kms.rotate_key_on_demand(KeyId=key)
+    assert [entry.get("RotationType") for entry in materials(own.kms, key)] == [None, "AUTOMATIC", "ON_DEMAND"]
+
+
 def test_a_disabled_key_is_rotated_only_once_it_is_enabled_again(own: Account) -> None:
     kms, key = own.kms, make_key(own.kms)
     kms.enable_key_rotation(KeyId=key, RotationPeriodInDays=90)
@@ -89,8 +102,8 @@ def test_a_disabled_key_is_rotated_only_once_it_is_enabled_again(own: Account) -
     assert len(materials(kms, key)) == 1
     kms.enable_key(KeyId=key)
     assert len(materials(kms, key)) == 2
+    kms.disable_key(KeyId=key)
     with refused("DisabledException"):
-        kms.disable_key(KeyId=key)
         kms.rotate_key_on_demand(KeyId=key)
 
 

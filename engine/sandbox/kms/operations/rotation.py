@@ -3,7 +3,8 @@
 - Automatic rotation is for symmetric encryption keys with material that KMS made. It happens when the
   sandbox's clock reaches its date (`passing_time`).
 - Rotation on demand is also for imported material: the new material is imported first, into every Region of
-  a multi-Region key, and the rotation makes it current. A key is rotated on demand at most 25 times.
+  a multi-Region key, and the rotation makes it current. A key is rotated on demand at most 25 times, and not
+  within the 20 minutes before it is rotated automatically.
 - A multi-Region key is rotated by its primary, for all of its Regions at once.
 - Nothing is wrapped anew and no ARN changes: what was wrapped before is opened with the older material.
 """
@@ -11,6 +12,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from engine.access.model import KeyState
@@ -27,13 +29,14 @@ from engine.sandbox.kms.model import (
     RotationType,
 )
 from engine.sandbox.kms.paging import page
-from engine.sandbox.kms.passing_time import rotate
+from engine.sandbox.kms.passing_time import next_rotation, rotate
 
 if TYPE_CHECKING:
     from engine.sandbox.kms.call import Call, Reply
     from engine.sandbox.kms.model import KeyRecord
 
 _MOST_ON_DEMAND = 25
+_ABOUT_TO_ROTATE = timedelta(minutes=20)
 _ALL = "ALL_KEY_MATERIAL"
 
 
@@ -78,6 +81,8 @@ def rotate_key_on_demand(call: Call) -> Reply:
     _refuse_replica(call, key)
     if sum(material.rotation_type is RotationType.ON_DEMAND for material in key.materials) >= _MOST_ON_DEMAND:
         raise KmsError("LimitExceededException", f"{key.arn} was rotated on demand {_MOST_ON_DEMAND} times.")
+    if (planned := next_rotation(key)) is not None and planned <= call.now + _ABOUT_TO_ROTATE:
+        raise KmsError("ConflictException", f"{key.arn} is about to be rotated automatically.")
     members = call.store.family(key)
     generated = KeyMaterial.generate()
     for member in members:
