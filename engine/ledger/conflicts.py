@@ -74,3 +74,13 @@ def another_recovery(location: str) -> ConflictError:
         ("EKM-34",),
         "run that one again, or recover into another table",
     )
+
+
+def recovery_under_way(location: str) -> ConflictError:
+    """A recovery has begun and not ended; a new ledger in its place would forget what it brings back."""
+    return ConflictError(
+        "no-overwrite",
+        f"the ledger {location} is being recovered",
+        ("EKM-34",),
+        "let `keyturn ledger recover` end, or run it again where it was broken off",
+    )

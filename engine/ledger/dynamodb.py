@@ -26,7 +26,15 @@ from typing import TYPE_CHECKING, Any
 
 from engine.catalogue import Custody
 from engine.errors import AwsError, DamagedError, InputError
-from engine.ledger.conflicts import another_recovery, has_data_key, lost_race, not_empty, require_current, superseded
+from engine.ledger.conflicts import (
+    another_recovery,
+    has_data_key,
+    lost_race,
+    not_empty,
+    recovery_under_way,
+    require_current,
+    superseded,
+)
 from engine.ledger.dynamodb_client import DynamoDbTable, RefusedWriteError
 from engine.ledger.dynamodb_items import (
     RESTORE,
@@ -335,6 +343,7 @@ def create_dynamodb_ledger(table: DynamoDbTable, state: TenantState, actor: Acto
     Raises:
         InputError: There is no such table.
         AwsError: DynamoDB said no or cannot be reached.
+        ConflictError: It is being recovered.
         DamagedError: There is something else in its place.
     """
     encoded = encode_state(state)
@@ -344,8 +353,11 @@ def create_dynamodb_ledger(table: DynamoDbTable, state: TenantState, actor: Acto
         table.transact(
             {"Put": {"Item": head_item(Head(0, state, 1, entry.hash), encoded), **_NEW}},
             {"Put": {"Item": journal_item(state.tenant, entry), **_NEW}},
+            {"ConditionCheck": {"Key": key(recovery_partition(state.tenant), RECOVERY), **_NEW}},
         )
     except RefusedWriteError as error:
+        if error.refused[2:] == (True,):
+            raise recovery_under_way(f"dynamodb://{table.name}") from error
         ledger = open_dynamodb_ledger(table, state.tenant)
         if ledger is None:
             raise DamagedError(

@@ -131,12 +131,9 @@ def _copy(path: Path, version: int) -> Path:
                 closing(sqlite3.connect(temporary)) as target,
             ):
                 source.backup(target)
-            descriptor = os.open(temporary, os.O_RDONLY)
-            try:
-                os.fsync(descriptor)
-            finally:
-                os.close(descriptor)
+            _synchronise(temporary)
             temporary.replace(copy)
+            _synchronise(path.parent)
         finally:
             for suffix in ("", "-wal", "-shm", "-journal"):
                 temporary.with_name(temporary.name + suffix).unlink(missing_ok=True)
@@ -145,3 +142,12 @@ def _copy(path: Path, version: int) -> Path:
             f"the ledger {str(path)!r} has an older schema, and no copy of it can be made: {error.strerror}"
         ) from error
     return copy
+
+
+def _synchronise(path: Path) -> None:
+    """Make a file, or a folder's list of files, durable."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -114,6 +114,8 @@ def test_a_recovery_that_was_broken_off_leaves_no_ledger_and_is_begun_again(
     if isinstance(store, DynamoDbStore):
         with pytest.raises(ConflictError, match="from another source"):
             restore(store, replace(contents, source="ab" * 32))
+        with pytest.raises(ConflictError, match="is being recovered"):
+            store.create(cloud_state())
     restore(store, contents)
     assert everything(reopened(store)) == before
 
