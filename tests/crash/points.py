@@ -5,7 +5,7 @@ used:
 
 - a request to AWS, where botocore hands it to the network: every call of KMS, STS, CloudTrail and DynamoDB;
 - a transaction of SQLite that changes something, where it is committed;
-- an object of the vault, where it appears under its name.
+- an object of the vault or a new ledger, where it appears under its name.
 
 Nothing of this is in the production code.
 """
@@ -97,9 +97,13 @@ class Points:
         setattr(sqlite3, "connect", counted)  # noqa: B010
 
     def _wrap_objects(self) -> None:
-        replace, points = os.replace, self
+        points = self
 
-        def counted(source: Any, destination: Any, **named: Any) -> None:
-            points.around("object", lambda: replace(source, destination, **named))
+        def counted(act: Callable[..., None], what: str) -> Callable[..., None]:
+            def named(source: Any, destination: Any, **others: Any) -> None:
+                points.around(what, lambda: act(source, destination, **others))
 
-        setattr(os, "replace", counted)  # noqa: B010
+            return named
+
+        setattr(os, "replace", counted(os.replace, "object"))  # noqa: B010
+        setattr(os, "link", counted(os.link, "ledger"))  # noqa: B010

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.builders import cloud_state
 from tests.crash.points import AFTER, BEFORE
 from tests.crash.trace import Trace, traced
 from tests.crash.world import KINDS, OPERATIONS
@@ -122,6 +123,24 @@ def test_killed_at_some_points_nothing_is_lost_and_the_operation_goes_on(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     matrix(before(operation, kind), requests, _SOME[kind], capsys)
+
+
+def test_killed_while_the_first_ledger_is_made_there_is_a_whole_one_or_none(before: TenantBefore) -> None:
+    tenant = before("begin", "sqlite")
+    whole = tenant.copy()
+    points = whole.run().points
+    numbers = [number for number, point in enumerate(points, start=1) if not point.endswith("request")]
+    made = points.index(f"{AFTER} ledger") + 1
+    for number in sorted({numbers[0], made - 2, made - 1, made, made + 1, numbers[-1]}):
+        copy = tenant.copy()
+        assert copy.run(kill_at=number).exit_code == -signal.SIGKILL
+        assert copy.has_ledger() == (number >= made)
+        if copy.has_ledger():
+            copy.assert_nothing_is_lost(cloud_state())
+        copy.resume()
+        copy.assert_done()
+        copy.delete()
+    whole.delete()
 
 
 @pytest.mark.soak

@@ -85,7 +85,7 @@ class Tenant:
 
     @classmethod
     def before(cls, operation: str, kind: str, world: World, workloads: int = 3) -> Tenant:
-        """A tenant that stands right before an operation."""
+        """A tenant that stands right before an operation; before `begin` it has neither ledger nor vault."""
         tenant = cls(world, world.new_folder(), world.make_store(kind))
         names = [f"user-{number}" for number in range(workloads)]
         for name in names:
@@ -94,6 +94,9 @@ class Tenant:
             (source / "notes.txt").write_bytes(f"of {name}".encode() + secrets.token_bytes(3000))
         (tenant.folder / "terms.txt").write_text(TERMS, encoding="utf-8")
         tenant.declare(1)
+        if operation == "begin":
+            first = tenant.make_key(1)
+            return replace(tenant, command=("enable", "--key-arn", first, *AGREEMENT, *VENDOR))
         tenant.succeed("run", "backup", "--source", "tenant", *VENDOR)
         first = tenant.make_key(1)
         enable = ("enable", "--key-arn", first, *AGREEMENT, *VENDOR)
@@ -184,6 +187,9 @@ class Tenant:
             ended = self.run("rotate", "--to", "1", *VENDOR)
         done = ended.exit_code == 0 or (ended.exit_code == 1 and self.command[0] in {"retire", "release"})
         assert done, f"{ended.exit_code}\n{ended.err}"
+
+    def has_ledger(self) -> bool:
+        return self.store is not None or (self.folder / ".keyturn" / "ledger.db").exists()
 
     def assert_nothing_is_lost(self, before: TenantState) -> TenantState:
         """The invariants, at any instant. Returns the state."""
