@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from engine.review.report import Report, Waived
 
 SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"
+MAX_RESULTS = 5_000  # code scanning takes no more of a run; the worst come first
 _LEVELS = {Severity.CRITICAL: "error", Severity.HIGH: "error", Severity.MEDIUM: "warning", Severity.LOW: "note"}
 # The score that code scanning sorts by, on the scale of CVSS.
 _SCORES = {Severity.CRITICAL: "9.5", Severity.HIGH: "8.0", Severity.MEDIUM: "5.0", Severity.LOW: "2.0"}
@@ -30,11 +31,13 @@ def render_sarif(report: Report) -> str:
     """The report as SARIF text, with a final newline."""
     findings: list[tuple[Finding, Waived | None]] = [(finding, None) for finding in report.findings]
     findings += [(waived.finding, waived) for waived in report.waived]
+    omitted = max(0, len(findings) - MAX_RESULTS)
+    findings = findings[:MAX_RESULTS]
     rules: dict[str, dict[str, Any]] = {}
     for finding, _ in findings:
         rules.setdefault(finding.policy, _rule(finding))
     indexes = {identifier: index for index, identifier in enumerate(rules)}
-    run = {
+    run: dict[str, Any] = {
         "tool": {
             "driver": {
                 "name": "Keyturn",
@@ -46,6 +49,8 @@ def render_sarif(report: Report) -> str:
         "columnKind": "unicodeCodePoints",
         "results": [_result(report, finding, waived, indexes[finding.policy]) for finding, waived in findings],
     }
+    if omitted:
+        run["properties"] = {"omitted": omitted}
     return json.dumps({"$schema": SCHEMA, "version": "2.1.0", "runs": [run]}, indent=2) + "\n"
 
 
