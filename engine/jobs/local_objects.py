@@ -3,6 +3,8 @@
 - An object is written under a temporary name in its own folder, synchronised, renamed, and the folder is
   synchronised; the order in which commits return is the order in which they are durable.
 - Folders and files are made for their owner alone, and links in the place of objects are not followed.
+- The folder is the same one all the time: where its disk is unmounted under a job, nothing is written into what
+  then stands in its place.
 - Locks are `flock`s on files in `locks/`; the system lets go of them when their process ends, however it ends.
 """
 
@@ -19,6 +21,7 @@ from typing import TYPE_CHECKING
 
 from engine.errors import DamagedError, MachineError
 from engine.jobs.objects import MissingObjectError
+from engine.jobs.workloads import folder_identity
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -33,6 +36,7 @@ class LocalObjectStore:
 
     def __init__(self, root: Path) -> None:
         self.root = root
+        self._identity: tuple[int, int] | None = None
 
     @property
     def location(self) -> str:
@@ -42,6 +46,7 @@ class LocalObjectStore:
     def create(self, name: str) -> LocalObjectWriter:
         """Begin an object."""
         path = self._path(name)
+        self._refuse_another_folder()
         with _translated(path):
             _make_folders(path.parent)
             return LocalObjectWriter(path)
@@ -49,6 +54,7 @@ class LocalObjectStore:
     def open(self, name: str) -> LocalObjectReader:
         """Open an object, or raise `MissingObjectError`."""
         path = self._path(name)
+        self._refuse_another_folder()
         with _translated(path):
             return LocalObjectReader(path)
 
@@ -132,6 +138,16 @@ class LocalObjectStore:
             yield
         finally:
             os.close(descriptor)
+
+    def _refuse_another_folder(self) -> None:
+        found = folder_identity(self.root)
+        if self._identity is None:
+            self._identity = found
+        elif found != self._identity:
+            raise MachineError(
+                f"the vault {self.location!r} is not the folder any more that it was when the job began",
+                "is its disk mounted? run the job again once it is",
+            )
 
     def _path(self, name: str) -> Path:
         if not _NAME.fullmatch(name):

@@ -24,6 +24,7 @@ from tests.engine.jobs.world import MANUAL_BACKUP, only, succeeded, tree
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from engine.jobs.progress import Progressed
     from engine.jobs.report import JobReport
     from tests.engine.jobs.world import World
 
@@ -358,3 +359,28 @@ def test_a_vault_that_may_not_be_written_to_is_told(world: World, monkeypatch: p
     report = world.back_up()
     assert isinstance(only(report).error, MachineError)
     assert report.exit_code is ExitCode.MACHINE
+
+
+@pytest.mark.parametrize("left", ["nothing", "an empty folder"])
+def test_a_vault_whose_disk_is_unmounted_under_a_job_fails_it_and_is_not_begun_anew(world: World, left: str) -> None:
+    for user in ("anna", "bob"):
+        world.write(f"onedrive/{user}/file", user)
+    world.back_up()
+    world.write("onedrive/bob/other", "later")
+
+    def unmount(step: Progressed) -> None:
+        if step.workload == "onedrive/bob" and not (world.root / "unmounted").exists():
+            world.vault_folder.rename(world.root / "unmounted")
+            if left == "an empty folder":
+                world.vault_folder.mkdir()
+
+    report = backup(replace(world.context, progress=unmount), MANUAL_BACKUP, world.source)
+    assert [result.outcome for result in report.results] == [Outcome.COMPLETED, Outcome.FAILED]
+    assert report.exit_code is ExitCode.MACHINE
+    assert "mounted" in str(report.results[1].error.hint if report.results[1].error else "")
+    assert not list(world.vault_folder.glob("*"))
+    if world.vault_folder.exists():
+        world.vault_folder.rmdir()
+    (world.root / "unmounted").rename(world.vault_folder)
+    assert succeeded(world.back_up())
+    assert succeeded(world.restore())
