@@ -14,7 +14,6 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING
 from urllib.parse import unquote
 
-from engine.sandbox.http_server import HOST
 from engine.sandbox.refusals import Names, refuse_as
 
 if TYPE_CHECKING:
@@ -23,7 +22,6 @@ if TYPE_CHECKING:
     from engine.sandbox.http_messages import HttpRequest, HttpResponse
 
 _S3 = "s3"
-_LOCAL_NAMES = frozenset({HOST, "localhost"})
 _ENCRYPTION_HEADER, _COPY_HEADER = "x-amz-server-side-encryption", "x-amz-copy-source"
 _BY_KMS = "aws:kms"
 _ANOTHERS = Names(
@@ -56,14 +54,21 @@ def refuse_bucket(request: HttpRequest, account_id: str) -> HttpResponse | None:
 
 
 def _buckets(request: HttpRequest) -> Iterator[str]:
+    """Every bucket that a request may be about: that of its host's name, else that of its path, and a copy's source."""
     path, _, query = request.target.partition("?")
-    host = request.headers.get("host", "").rsplit(":", 1)[0]
     in_path = unquote(path).lstrip("/").split("/")
-    bucket, key = (in_path[0], in_path[1:]) if host in _LOCAL_NAMES else (host.split(".")[0], in_path)
+    of_host = [name for name in _names_in_host(request) if _owner(name) is not None]
+    key = in_path if of_host else in_path[1:]
     if request.method != "PUT" or any(key) or query:  # else CreateBucket, which says itself that a name is taken
-        yield bucket
+        yield from of_host or (in_path[0],)
     if source := request.headers.get(_COPY_HEADER):
         yield unquote(source).lstrip("/").split("/")[0]
+
+
+def _names_in_host(request: HttpRequest) -> list[str]:
+    """What a client that names its bucket by the host may mean: `bucket.localhost`, `my.bucket.s3.amazonaws.com`."""
+    labels = request.headers.get("host", "").lower().rsplit(":", 1)[0].removeprefix("www.").split(".")
+    return [".".join(labels[:count]) for count in range(1, len(labels))]
 
 
 def _owner(bucket: str) -> str | None:

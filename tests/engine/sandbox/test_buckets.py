@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from http.client import HTTPConnection
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from botocore.auth import SigV4Auth
+from botocore.awsrequest import AWSRequest
+from botocore.credentials import Credentials
 from botocore.exceptions import ClientError
 
+from tests.builders import REGION
 from tests.sandbox_fixtures import refused
 
 if TYPE_CHECKING:
@@ -51,6 +56,39 @@ def test_another_accounts_bucket_is_shut(customer: Account, vendor: Account, cal
     assert customer.client("s3").get_object(Bucket="customers-own", Key="vault/one")["Body"].read() == b"precious"
     assert customer.client("s3").list_objects_v2(Bucket="customers-own")["KeyCount"] == 1
     assert vendor.client("s3").list_objects_v2(Bucket="vendors-own")["KeyCount"] == 0
+
+
+@pytest.mark.parametrize(
+    ("host", "target"),
+    [
+        ("127.0.0.1", "/customers-own/vault/one"),
+        ("LOCALHOST", "/customers-own/vault/one"),
+        ("sandbox", "/customers-own/vault/one"),
+        ("0.0.0.0", "/customers-own/vault/one"),  # noqa: S104 - a name in a header
+        ("s3.amazonaws.com", "/customers-own/vault/one"),
+        ("s3.us-east-1.amazonaws.com", "/customers-own/vault/one"),
+        ("customers-own.localhost", "/vault/one"),
+        ("customers-own.s3.amazonaws.com", "/vault/one"),
+        ("www.customers-own.localhost", "/vault/one"),
+    ],
+)
+def test_no_name_of_the_host_opens_another_accounts_bucket(
+    customer: Account, vendor: Account, host: str, target: str
+) -> None:
+    def get(account: Account) -> int:
+        credentials = Credentials(account.credentials.access_key_id, account.credentials.secret_access_key)
+        request = AWSRequest("GET", "http://localhost/")
+        SigV4Auth(credentials, "s3", REGION).add_auth(request)
+        connection = HTTPConnection("127.0.0.1", account.sandbox.port)
+        connection.putrequest("GET", target, skip_host=True)
+        for name, value in {"Host": host, **dict(request.headers.items())}.items():
+            connection.putheader(name, value)
+        connection.endheaders()
+        status = connection.getresponse().status
+        connection.close()
+        return status
+
+    assert (get(customer), get(vendor)) == (200, 403)
 
 
 def test_looking_whether_it_is_there_is_forbidden_too(vendor: Account) -> None:
