@@ -35,27 +35,42 @@ def family_of(key_arn: str) -> tuple[str, ...]:
 def observed_state(generation: Generation, actor: Actor) -> KeyState | None:
     """What KMS says of a generation's key now; None where it no longer has it (EKM-09).
 
-    A replica that is in another state than Disabled decides: the key is as usable as its most usable member.
+    A key is as usable as the most usable of its family: while one replica is enabled it counts as enabled, and
+    while one is there that is not about to be deleted it is not gone.
 
     Raises:
         KeyAccessError: KMS does not tell.
         RefusedError: The credentials are another account's, for whom a missing key proves nothing.
     """
     key_arn = str(generation.key_arn)
-    try:
-        states = [_connected(parse_key_arn(arn).region).describe(arn).state for arn in family_of(key_arn)]
-    except KeyAccessError as error:
-        if error.aws_code != "NotFoundException":
-            raise
+    state = _state(key_arn)
+    if state is None:
         if f":{generation.key_arn.account_id}:" not in actor.identity:
             raise RefusedError(
                 "observation",
                 f"{actor.identity} is of another account than the key: that it does not see it proves nothing",
                 ("EKM-09",),
                 "use credentials of the key's own account",
-            ) from error
+            )
         return None
-    return next((state for state in states if state is not KeyState.DISABLED), KeyState.DISABLED)
+    states = [state, *(_state(arn) for arn in family_of(key_arn) if arn != key_arn)]
+    there = [one for one in states if one is not None]
+    return max(there, key=_usability)
+
+
+def _state(key_arn: str) -> KeyState | None:
+    try:
+        return _connected(parse_key_arn(key_arn).region).describe(key_arn).state
+    except KeyAccessError as error:
+        if error.aws_code != "NotFoundException":
+            raise
+        return None
+
+
+def _usability(state: KeyState) -> int:
+    """Orders key states: about to be deleted, waiting for its replicas' deletion, disabled, anything else."""
+    order = [KeyState.PENDING_DELETION, KeyState.PENDING_REPLICA_DELETION, KeyState.DISABLED]
+    return order.index(state) if state in order else len(order)
 
 
 def last_use(key_arn: str | None) -> tuple[LastUse, str | None]:

@@ -9,7 +9,7 @@ import pytest
 
 from engine.access import KeyState
 from stacks.key_policy import RETENTION_SID
-from tests.builders import CUSTOMER, VENDOR, declared_generations
+from tests.builders import CUSTOMER, REGION, VENDOR, declared_generations
 from tests.cli.conftest import VENDOR as AS_VENDOR
 from tests.cli.test_revoke import grants, rotated, statements, with_replicas
 from tests.sandbox_fixtures import refused
@@ -209,3 +209,12 @@ def test_a_newer_key_without_the_older_ones_replicas_does_not_take_its_place(rep
     repository.customer.kms.replicate_key(KeyId=second, ReplicaRegion="eu-west-1", Policy=policy)
     ended = repository.keyturn("retire", "1")
     assert ended.exit_code == 0, ended.err
+    # The retired key counts as disabled once its replica is, too.
+    repository.customer.kms.disable_key(KeyId=first)
+    enabled = repository.keyturn("release", "1")
+    assert enabled.exit_code == 1
+    assert "last seen Enabled, not Disabled" in enabled.err
+    replica = first.replace(REGION, "eu-west-1")
+    repository.customer.client("kms", "eu-west-1").disable_key(KeyId=replica)
+    released = repository.keyturn("release", "1")
+    assert released.exit_code == 0, released.err

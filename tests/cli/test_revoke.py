@@ -346,3 +346,19 @@ def test_another_writer_in_between_does_not_keep_a_revocation_from_being_recorde
     assert state_of(repository, first) == "Disabled"
     assert [e["event"] for e in repository.keyturn("history", "--json").document].count("revoked") == 1
     assert repository.keyturn("status", "--offline", "--json").document["revoked"] is True
+
+
+@pytest.mark.requirement("EKM-10")
+def test_a_shared_ledger_that_is_out_of_reach_does_not_prevent_it(
+    repository: Repository, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = repository.enabled()
+    shared = declared(repository).replace("generations:", "ledger: dynamodb://keyturn-ledger\ngenerations:")
+    repository.declare(shared.replace("northwind", "tenant-shared"))
+    repository.customer.kms.tag_resource(KeyId=first, Tags=[{"TagKey": "keyturn:tenant", "TagValue": "tenant-shared"}])
+    monkeypatch.setenv("AWS_ENDPOINT_URL_DYNAMODB", "http://127.0.0.1:9")
+    ended = repository.keyturn("revoke", "--yes")
+    assert ended.exit_code in {3, 4}
+    assert "the ledger is not at hand" in ended.err
+    assert state_of(repository, first) == "Disabled"
+    assert "revoked: true" in declared(repository)
