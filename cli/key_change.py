@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from cli.display import note, warn
-from engine.errors import ExitCode, InputError, KeyAccessError
+from engine.errors import DamagedError, ExitCode, InputError, KeyAccessError
 
 if TYPE_CHECKING:
     from cli.options import MoveOptions
@@ -75,6 +75,7 @@ def rewrap(
 
     Raises:
         KeyAccessError: A key is revoked, denied or out of reach; the hint says how to go on.
+        DamagedError: A record of the ledger cannot be read; all others were moved.
     """
     from cli.main import TerminatedError
     from cli.progress import progress
@@ -103,7 +104,7 @@ def rewrap(
     except (KeyboardInterrupt, TerminatedError):
         note(f"hint: {resume}")
         raise
-    except (KeyAccessError, InputError) as error:
+    except (KeyAccessError, InputError, DamagedError) as error:
         error.hint = f"{error.hint}; {resume}" if error.hint else resume
         raise
     finally:

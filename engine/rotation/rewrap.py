@@ -83,6 +83,7 @@ class Rewrap:
             KeyAccessError: A key is revoked, access is denied, or KMS is out of reach: run it again later.
             InputError: Data keys stand under the service's own key, and the vendor's credentials are missing.
             ConflictError: The move was superseded by another.
+            DamagedError: A record of the ledger cannot be read; all others were moved.
         """
         head = self.ledger.head()
         rotation, current = head.state.rotation, head.state.current
@@ -92,6 +93,8 @@ class Rewrap:
         worker.move_all()
         if worker.unusable:
             raise next(iter(worker.unusable.values()))
+        if worker.unreadable:
+            raise worker.unreadable[0]
         census = self.ledger.census()
         head = self.ledger.head() if worker.set_aside_count else self._finish(rotation, current.key_arn, census)
         return RewrapReport(rotation.to, worker.moved, tuple(worker.set_aside), worker.set_aside_count, census, head)

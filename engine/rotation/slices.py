@@ -27,6 +27,18 @@ class Slice:
     after: str | None
     up_to: str | None
 
+    def halves(self) -> tuple[Slice, Slice] | None:
+        """The slice in two, or None where it holds one id of 32 hexadecimal digits, or none."""
+        try:
+            first = 0 if self.after is None else int(self.after, 16)
+            last = _IDS if self.up_to is None else int(self.up_to, 16)
+        except ValueError:
+            return None
+        if last - first <= 1:
+            return None
+        middle = f"{(first + last) // 2:032x}"
+        return Slice(self.after, middle), Slice(middle, self.up_to)
+
 
 def slices(data_keys: int, page: int) -> Iterator[Slice]:
     """All slices, in random order; together they hold every text once.

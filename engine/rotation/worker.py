@@ -10,11 +10,11 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from engine.errors import ConflictError, InputError, KeyAccessError, KeyFailure, KeyturnError
+from engine.errors import ConflictError, DamagedError, InputError, KeyAccessError, KeyFailure, KeyturnError
 from engine.lifecycle import SERVICE_GENERATION
 from engine.rotation.moving import NOT_FOUND, Mover, is_of_one_data_key
 from engine.rotation.report import Progress, SetAside
-from engine.rotation.slices import slices
+from engine.rotation.slices import Slice, slices
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -22,10 +22,10 @@ if TYPE_CHECKING:
     from engine.ledger.interface import DataKey, Head
     from engine.lifecycle import Rotation, TenantState
     from engine.rotation.rewrap import Rewrap
-    from engine.rotation.slices import Slice
 
 _OF_ONE_KEY = {KeyFailure.REVOKED, KeyFailure.DENIED}
 _RECOUNT_SECONDS = 20.0
+_MOST_UNREADABLE_PAGES = 20_000  # one record costs some 130; a ledger that is damaged as a whole has an end, too
 MOST_NAMED = 1000
 
 
@@ -37,6 +37,7 @@ class Worker:
         set_aside: Those that it could not, up to `MOST_NAMED`.
         set_aside_count: How many these are in all.
         unusable: By ARN, the keys that cannot be used now, and why.
+        unreadable: Records of the ledger that cannot be read at all.
     """
 
     def __init__(
@@ -62,6 +63,8 @@ class Worker:
         self.set_aside: list[SetAside] = []
         self.set_aside_count = 0
         self.unusable: dict[str, KeyturnError] = {}
+        self.unreadable: list[DamagedError] = []
+        self._unreadable_pages = 0
 
     def move_all(self) -> None:
         """Go through all slices, and move what is in them."""
@@ -80,13 +83,25 @@ class Worker:
             raise
 
     def _data_keys(self, piece: Slice) -> Iterator[DataKey]:
+        """What is to be moved of a slice; of a record that cannot be read, all around it."""
         after, size = piece.after, self._job.page
-        while True:
-            page = self._job.ledger.data_keys_to_move(self._rotation.to, self._target_arn, after, size, piece.up_to)
-            yield from page
-            if len(page) < size:
-                return
-            after = page[-1].data_key_id
+        halves: tuple[Slice, ...] = ()
+        try:
+            while True:
+                page = self._job.ledger.data_keys_to_move(self._rotation.to, self._target_arn, after, size, piece.up_to)
+                yield from page
+                if len(page) < size:
+                    return
+                after = page[-1].data_key_id
+        except DamagedError as error:
+            self._unreadable_pages += 1
+            if self._unreadable_pages > _MOST_UNREADABLE_PAGES:
+                raise
+            halves = Slice(after, piece.up_to).halves() or ()
+            if not halves:
+                self.unreadable.append(error)
+        for half in halves:
+            yield from self._data_keys(half)
 
     def _is_time_to_store(self) -> bool:
         overdue = self._job.monotonic() - self._stored_at >= self._job.store_seconds

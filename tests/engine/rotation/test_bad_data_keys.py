@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sqlite3
+from contextlib import closing
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -9,11 +11,14 @@ import pytest
 
 from engine.access.model import KeyState
 from engine.envelope.data_keys import PAYLOAD
-from engine.errors import InputError, KeyAccessError, KeyFailure
+from engine.errors import DamagedError, InputError, KeyAccessError, KeyFailure
 from engine.rotation.worker import MOST_NAMED
+from engine.times import format_time
 from tests.builders import key_arn, store_altered
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from engine.ledger.interface import DataKey
     from engine.rotation import SetAside
     from tests.engine.rotation.tenant import Tenant
@@ -65,6 +70,44 @@ def test_a_damaged_data_key_is_set_aside_reported_and_tried_again(tenant: Tenant
     assert last.head.state.rotation is not None
     assert last.head.state.rotation.rewrapped_at is not None
     tenant.assert_every_data_key_opens()
+
+
+def test_a_record_that_cannot_be_read_at_all_stops_nobody_and_keeps_the_rotation_open(
+    tenant: Tenant, tmp_path: Path
+) -> None:
+    tenant.at_the_first_key()
+    tenant.rotate(2)
+    bad = record(tenant, "onedrive/user-2")
+
+    def write(created_at: str) -> None:
+        with closing(sqlite3.connect(tmp_path / "ledger.db")) as connection:
+            connection.execute(
+                "UPDATE data_keys SET created_at = ? WHERE data_key_id = ?", (created_at, bad.data_key_id)
+            )
+            connection.commit()
+
+    write("once upon a time")
+    with pytest.raises(DamagedError, match=bad.data_key_id):
+        tenant.rewrap()
+    census = tenant.ledger.census()
+    assert (census.under(1), census.under(2)) == (1, 4)
+    write(format_time(bad.created_at))
+    assert tenant.rewrap().moved == 1
+    tenant.assert_every_data_key_opens()
+
+
+def test_a_ledger_that_is_damaged_as_a_whole_is_told_in_the_end(
+    tenant: Tenant, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tenant.at_the_first_key()
+    tenant.rotate(2)
+
+    def damaged(*_: object) -> tuple[DataKey, ...]:
+        raise DamagedError("all of it")
+
+    monkeypatch.setattr(tenant.ledger, "data_keys_to_move", damaged)
+    with pytest.raises(DamagedError, match="all of it"):
+        tenant.rewrap()
 
 
 def test_what_stands_under_a_key_that_is_gone_is_set_aside_with_one_call(tenant: Tenant) -> None:
