@@ -17,7 +17,9 @@ import io
 import os
 import sys
 import threading
+from functools import cached_property
 from http import HTTPStatus
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
@@ -62,7 +64,8 @@ class MotoServices:
                 f"the environment sets {_ACCOUNT_VARIABLE}, which puts everything into one account",
                 f"unset {_ACCOUNT_VARIABLE}: the sandbox has two accounts",
             )
-        self._application = _application()
+        if not all(find_spec(name) for name in ("moto", "flask")):
+            raise MachineError("the sandbox needs moto, which is not installed", "pip install 'keyturn[sandbox]'")
         self._port = port
         self._partition = partition
         self._writes = ConditionalWrites(partition)
@@ -131,6 +134,13 @@ class MotoServices:
             self._closed = True
             _count(-1)
 
+    @cached_property
+    def _application(self) -> Any:
+        """Moto's own application. Its import takes longer than all else of a start, and KMS does not need it."""
+        from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
+
+        return DomainDispatcherApplication(create_backend_app)
+
     def _environ(self, request: HttpRequest, account_id: str) -> dict[str, Any]:
         from moto.core.request import (
             PRESERVED_HEADER_NAMES_ENVIRON_KEY,
@@ -180,16 +190,6 @@ class MotoServices:
 _HOP_BY_HOP = frozenset({"connection", "transfer-encoding", "keep-alive"})
 
 
-def _application() -> Any:
-    try:
-        from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
-    except ImportError as error:
-        raise MachineError(
-            "the sandbox needs moto, which is not installed", "pip install 'keyturn[sandbox]'"
-        ) from error
-    return DomainDispatcherApplication(create_backend_app)
-
-
 def _count(change: int, *, alone: bool = False) -> None:
     global _running, _kept  # noqa: PLW0603 - moto's data is the process's, and so is the count of those who use it
     with _running_lock:
@@ -197,7 +197,7 @@ def _count(change: int, *, alone: bool = False) -> None:
             raise MachineError("a sandbox that keeps its state needs a process of its own")
         _running += change
         _kept = alone if change > 0 else _kept and _running > 0
-        if _running == 0:
+        if _running == 0 and "moto.core" in sys.modules:
             from moto.core.base_backend import BackendDict
             from moto.core.model_instances import reset_model_data
 
