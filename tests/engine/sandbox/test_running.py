@@ -174,6 +174,18 @@ def test_importing_it_is_cheap() -> None:
     assert not set(finished.stdout.split()) & {"moto", "boto3", "botocore", "werkzeug", "flask", "cryptography"}
 
 
+def test_a_start_does_not_wait_for_moto() -> None:
+    program = (
+        "import sys\n"
+        "from engine.sandbox import Sandbox, SandboxSettings\n"
+        f"settings = SandboxSettings(customer_account_id='{CUSTOMER}', vendor_account_id='{VENDOR}')\n"
+        "with Sandbox.start(settings):\n"
+        "    print(*sorted({name.partition('.')[0] for name in sys.modules}))\n"
+    )
+    finished = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert not set(finished.stdout.split()) & {"moto", "flask", "boto3"}
+
+
 def test_nothing_is_printed_for_requests(own: Sandbox, capfd: pytest.CaptureFixture[str]) -> None:
     account = Account(own, Identity.CUSTOMER, CUSTOMER)
     account.kms.list_keys()
