@@ -3,7 +3,8 @@
 There are two around each of these, one before it happens and one after it took effect but before its answer is
 used:
 
-- a request to AWS, where botocore hands it to the network: every call of KMS, STS, CloudTrail and DynamoDB;
+- a request to AWS, where botocore hands it to the network: every call of KMS, STS and CloudTrail, every write to
+  DynamoDB (a mere read of DynamoDB is a point, too, but of a kind of its own: nothing is written, no key is used);
 - a transaction of SQLite that changes something, where it is committed;
 - an object of the vault or a new ledger, where it appears under its name.
 
@@ -22,6 +23,7 @@ from urllib.parse import urlsplit
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+READS = frozenset(f"DynamoDB_20120810.{name}" for name in ("Query", "GetItem", "BatchGetItem", "DescribeTable"))
 BEFORE, AFTER = "before", "after"
 
 
@@ -62,7 +64,7 @@ class Points:
         def counted(session: Any, request: Any) -> Any:
             target = request.headers.get("X-Amz-Target", b"")
             name = target.decode() if isinstance(target, bytes) else str(target)
-            what = f"request {name or urlsplit(request.url).netloc}"
+            what = f"{'read' if name in READS else 'request'} {name or urlsplit(request.url).netloc}"
             return points.around(what, lambda: send(session, request))
 
         setattr(URLLib3Session, "send", counted)  # noqa: B010 - its type is not ours to keep

@@ -27,7 +27,6 @@ if TYPE_CHECKING:
 
     TenantBefore = Callable[[str, str], Tenant]
 
-_READS = tuple(f"DynamoDB_20120810.{name}" for name in ("Query", "GetItem", "BatchGetItem", "DescribeTable"))
 _TELLING = ("transaction", "object", "UpdateItem", "TransactWriteItems", "PutItem", "ReEncrypt")
 _SOME = {"sqlite": 6, "dynamodb": 2}
 
@@ -40,7 +39,7 @@ def state_of(tenant: Tenant) -> TenantState:
 def counted(points: Sequence[str], moment: str) -> Trace:
     """What the process itself says that it did."""
     kinds = [name.split()[1] for name in points if name.startswith(f"{moment} ")]
-    return Trace(kinds.count("request"), kinds.count("transaction"), kinds.count("object"))
+    return Trace(kinds.count("read"), kinds.count("request"), kinds.count("transaction"), kinds.count("object"))
 
 
 def undisturbed(tenant: Tenant, requests: RequestCounter) -> tuple[str, ...]:
@@ -96,20 +95,27 @@ def matrix(tenant: Tenant, requests: RequestCounter, most: int | None, capsys: p
         kind = "sqlite" if tenant.store is None else "dynamodb"
         count = counted(points, BEFORE)
         print(
-            f"\n{tenant.command[0]} on {kind}: killed at {killed} of {len(points)} points; twice"
-            f" {count.requests} requests, {count.transactions} transactions, {count.objects} objects,"
-            f" as the trace from outside shows: {2 * count.total}"
+            f"\n{tenant.command[0]} on {kind}: killed at {killed} of {len(points) - 2 * count.reads} points."
+            f" From outside: {count.requests} requests, {count.transactions} transactions, {count.objects} objects,"
+            f" a point before and one after each: {2 * count.total}; and {count.reads} mere reads"
         )
 
 
 def _chosen(points: Sequence[str], most: int | None) -> list[int]:
     """All points but around mere reads of DynamoDB; or some of these, durable writes and moved data keys first."""
-    numbers = [number for number, point in enumerate(points, start=1) if not point.endswith(_READS)]
+    numbers = [number for number, point in enumerate(points, start=1) if point.split()[1] != "read"]
     if most is None or len(numbers) <= most:
         return numbers
-    telling = [number for number in numbers if any(word in points[number - 1] for word in _TELLING)] or numbers
-    step = max(1, len(telling) / most)
-    return sorted({telling[int(index * step)] for index in range(min(most, len(telling)))} | {numbers[-1]})
+    telling = [number for number in numbers if any(word in points[number - 1] for word in _TELLING)]
+    chosen = _spread(telling, most)
+    return sorted(chosen + _spread([number for number in numbers if number not in telling], most - len(chosen)))
+
+
+def _spread(numbers: Sequence[int], most: int) -> list[int]:
+    """At most so many of these, evenly."""
+    if len(numbers) <= most:
+        return list(numbers)
+    return [numbers[index * len(numbers) // most] for index in range(most)]
 
 
 @pytest.mark.requirement("EKM-34")

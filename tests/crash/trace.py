@@ -1,6 +1,6 @@
 """The same writes and calls, counted without a line of the process under test.
 
-- Requests: by the sandbox's server, in another process.
+- Requests: by the sandbox's server, in another process; mere reads of DynamoDB apart from the others.
 - Transactions: by reading SQLite's write-ahead log as its file format describes it (sqlite.org/fileformat2.html,
   "The Write-Ahead Log"): a frame that ends a transaction carries the size of the database behind it. A reader
   that was there before keeps the log from being cleared.
@@ -16,6 +16,8 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from tests.crash.points import READS
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
@@ -30,12 +32,14 @@ _WAL_HEADER, _FRAME_HEADER = 32, 24
 class Trace:
     """What was counted."""
 
+    reads: int = 0
     requests: int = 0
     transactions: int = 0
     objects: int = 0
 
     @property
     def total(self) -> int:
+        """All but the reads."""
         return self.requests + self.transactions + self.objects
 
 
@@ -45,13 +49,16 @@ class RequestCounter:
     def __init__(self, sandbox: Sandbox) -> None:
         self._answer = sandbox._server.answer
         self._lock = threading.Lock()
-        self.count = 0
+        self.count = self.reads = 0
         sandbox._server.answer = self._counted
 
     def _counted(self, request: HttpRequest) -> HttpResponse | None:
         if not request.target.startswith("/_keyturn/"):
             with self._lock:
-                self.count += 1
+                if request.headers.get("x-amz-target") in READS:
+                    self.reads += 1
+                else:
+                    self.count += 1
         return self._answer(request)
 
     def restore(self, sandbox: Sandbox) -> None:
@@ -61,7 +68,7 @@ class RequestCounter:
 @contextmanager
 def traced(counter: RequestCounter, folder: Path) -> Iterator[Trace]:
     """Count what is done within, by whatever process, in a tenant's folder and in the sandbox."""
-    trace, requests = Trace(), counter.count
+    trace, requests, reads = Trace(), counter.count, counter.reads
     objects = _objects(folder)
     ledger = folder / ".keyturn" / "ledger.db"
     if ledger.exists():
@@ -73,7 +80,7 @@ def traced(counter: RequestCounter, folder: Path) -> Iterator[Trace]:
             trace.transactions = _transactions(ledger) - before
     else:
         yield trace
-    trace.requests = counter.count - requests
+    trace.requests, trace.reads = counter.count - requests, counter.reads - reads
     trace.objects = len(_objects(folder) - objects)
 
 
