@@ -1,6 +1,8 @@
 """Reads a plan: the JSON that `terraform show -json` or `tofu show -json` prints for a plan file.
 
-- Only resources that bear on custody are typed; an action that is not known is refused for those.
+- Only resources that bear on custody are typed; an action that is not known is refused for those, and so is a change
+  that contradicts itself: nothing before what is deleted, nothing after what is updated, the same object twice.
+- A no-op of which before and after differ is read as the update that it would be.
 - A resource in `planned_values` that neither a change nor the prior state tells of means that the file was
   stripped, and is told as such: nothing is concluded from what is missing.
 
@@ -31,6 +33,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 _ACTIONS = {tuple(action.value.split(",")): action for action in Action}
+
+
+_FROM_NOTHING = frozenset({Action.CREATE, Action.READ})
+_TO_NOTHING = frozenset({Action.DELETE, Action.FORGET, Action.READ})
 
 
 def read_plan(name: str, data: bytes) -> Plan:
@@ -101,7 +107,19 @@ def _changes(
             custody.append(_change(f"{name}: {key}[{position}]", entry))
         elif kind == POLICY_DOCUMENT_TYPE and mode == "data":
             documents.append(_change(f"{name}: {key}[{position}]", entry))
+    _require_each_once(f"{name}: {key}", custody)
     return tuple(custody), tuple(documents)
+
+
+def _require_each_once(place: str, changes: list[ResourceChange]) -> None:
+    """An address stands once; beside it, once for each deposed object."""
+    seen: set[tuple[str, str | None]] = set()
+    for change in changes:
+        if (change.address, change.deposed) in seen:
+            raise InputError(
+                f"{place} holds {printable(change.address)} twice: which one counts is not told", HOW_TO_SHOW
+            )
+        seen.add((change.address, change.deposed))
 
 
 def _unread(changes: list[Any]) -> Iterator[UnreadChange]:
@@ -129,6 +147,8 @@ def _change(place: str, entry: dict[str, Any], deferred: str | None = None) -> R
     after_unknown = change.get("after_unknown")
     if after is None and after_unknown is True:
         after = {}
+    if deferred is None:
+        action = _consistent(f"{place} ({printable(address)})", action, before, after)
     if after is not None and after_unknown is not None and not isinstance(after_unknown, bool | dict):
         raise InputError(f"{place} ({printable(address)}): after_unknown is {kind_of(after_unknown)}", HOW_TO_SHOW)
     return ResourceChange(
@@ -146,6 +166,15 @@ def _change(place: str, entry: dict[str, Any], deferred: str | None = None) -> R
         importing=_importing(change.get("importing")),
         deferred=deferred,
     )
+
+
+def _consistent(place: str, action: Action, before: dict[str, Any] | None, after: dict[str, Any] | None) -> Action:
+    """The action, where before and after are those that it has; a no-op that changes something is an update."""
+    if before is None and action not in _FROM_NOTHING:
+        raise InputError(f"{place} is to {action.value} and shows nothing before", HOW_TO_SHOW)
+    if after is None and action not in _TO_NOTHING:
+        raise InputError(f"{place} is to {action.value} and shows nothing after", HOW_TO_SHOW)
+    return Action.UPDATE if action is Action.NO_OP and before != after else action
 
 
 def _action(place: str, address: str, actions: Any) -> Action:

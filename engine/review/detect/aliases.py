@@ -18,7 +18,7 @@ from engine.review.access_answers import Reach
 from engine.review.detect.context import key_event, nobody, stays
 from engine.review.events import EventKind, OneOf
 from engine.review.plan import Action
-from engine.review.resources import Moment
+from engine.review.resources import MOMENTS, Moment
 from engine.review.scope import Revocation
 from engine.review.values import UNKNOWN
 
@@ -150,12 +150,13 @@ def _before(attached: Attached, successor: Attached) -> Moment:
 
     Once such a plan is applied the state says the same, and no later plan would tell.
     """
-    resource = attached.resource
-    if resource.observed is None:
+    recorded, observed, planned = (attached.resource.at(moment) for moment in MOMENTS)
+    if observed is None:
         return Moment.RECORDED
-    accepted = attached is successor and attached.links[Moment.OBSERVED] == attached.links[Moment.PLANNED]
-    moved_outside = resource.recorded is not None and attached.links[Moment.RECORDED] != attached.links[Moment.OBSERVED]
-    return Moment.RECORDED if accepted and moved_outside else Moment.OBSERVED
+    if attached is not successor or recorded is None or planned is None:
+        return Moment.OBSERVED
+    was, found, will = (attributes.text("target_key_id") for attributes in (recorded, observed, planned))
+    return Moment.RECORDED if was != found and found == will else Moment.OBSERVED
 
 
 def _end(context: Context, attached: Attached, moment: Moment) -> _End:

@@ -199,3 +199,36 @@ def test_the_provider_may_come_from_any_registry(provider: str) -> None:
     plan = PlanBuilder().add(KEY, 1).plan()
     plan["resource_changes"][0]["provider_name"] = provider
     assert len(read_plan("plan.json", json.dumps(plan).encode()).changes) == 1
+
+
+def _contradicting(**change: object) -> bytes:
+    plan = PlanBuilder().add("aws_kms_key", 1, ("update",), after={"is_enabled": False}).plan()
+    plan["resource_changes"][0]["change"] |= change
+    return json.dumps(plan).encode()
+
+
+@pytest.mark.parametrize(
+    ("change", "what"),
+    [
+        ({"actions": ["delete"], "before": None, "after": None}, "is to delete and shows nothing before"),
+        ({"before": None}, "is to update and shows nothing before"),
+        ({"after": None}, "is to update and shows nothing after"),
+        ({"actions": ["no-op"], "after": None}, "is to no-op and shows nothing after"),
+        ({"actions": ["create"], "before": None, "after": None}, "is to create and shows nothing after"),
+    ],
+)
+def test_a_change_that_contradicts_itself_is_refused(change: dict[str, object], what: str) -> None:
+    with pytest.raises(InputError, match=what):
+        read_plan("plan.json", _contradicting(**change))
+
+
+@pytest.mark.parametrize("actions", [(("delete",), ("no-op",)), (("no-op",), ("delete",))])
+def test_an_address_that_stands_twice_is_refused(actions: tuple[tuple[str, ...], tuple[str, ...]]) -> None:
+    plan = PlanBuilder().add("aws_kms_key", 1, actions[0]).add("aws_kms_key", 1, actions[1])
+    with pytest.raises(InputError, match=r"holds aws_kms_key\.generation_1 twice"):
+        read_plan("plan.json", plan.data())
+
+
+def test_a_no_op_that_changes_something_is_an_update() -> None:
+    (change,) = read_plan("plan.json", _contradicting(actions=["no-op"])).changes
+    assert change.action is Action.UPDATE
