@@ -12,8 +12,8 @@ import secrets
 import threading
 import time
 from collections import deque
-from dataclasses import dataclass
-from queue import SimpleQueue
+from dataclasses import dataclass, field
+from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING
 
 from engine.catalogue import Trigger
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
 SIDE_BY_SIDE = 4
 GRACE_SECONDS = 5.0
+_TURN_SECONDS = 0.2
 
 
 def check_workflow(context: JobContext, workflow: Workflow, kind: WorkflowKind) -> None:
@@ -92,6 +93,8 @@ class _Job:
     workflow: Workflow
     job_id: str
     operate: Callable[[str], WorkloadResult]
+    told: set[str | None] = field(default_factory=set)
+    lock: threading.Lock = field(default_factory=threading.Lock)
 
     def began(self, count: int) -> None:
         """Tell that the job begins."""
@@ -135,6 +138,10 @@ class _Job:
 
     def _record(self, label: str | None, state: EventState, result: WorkloadResult | None, count: int = 0) -> None:
         context = self.context
+        with self.lock:  # a workload ends once, also where it was given up and ends after all
+            if label in self.told:
+                return
+            self.told.add(label)
         event = JobEvent(
             context.clock(), context.tenant, self.job_id, self.workflow, label, context.actor, state, result, count
         )
@@ -150,15 +157,21 @@ class _Crew:
         self._waiting = deque(labels)
         self._under_way: set[str] = set()
         self._ended: SimpleQueue[tuple[str, WorkloadResult | BaseException]] = SimpleQueue()
-        self._threads = [threading.Thread(target=self._work, daemon=True) for _ in labels[:SIDE_BY_SIDE]]
-        for thread in self._threads:
-            thread.start()
+        self._threads: list[threading.Thread] = []
 
     def results(self) -> list[WorkloadResult]:
-        """Wait for all of them; raises what the first of them raised."""
+        """Do all of them; raises what the first of them raised."""
+        for _ in self._labels[:SIDE_BY_SIDE]:
+            thread = threading.Thread(target=self._work, daemon=True)
+            thread.start()
+            self._threads.append(thread)
         results: dict[str, WorkloadResult] = {}
         while len(results) < len(self._labels):
-            label, ended = self._ended.get()
+            try:
+                # With a limit: a signal may reach a thread that it cannot interrupt, and is then seen in between.
+                label, ended = self._ended.get(timeout=_TURN_SECONDS)
+            except Empty:
+                continue
             if isinstance(ended, BaseException):
                 raise ended
             results[label] = ended
