@@ -32,7 +32,7 @@ demo: setup ## The main job, end to end, on a sandbox (INPUT=folder for your own
 	@$(BIN)/keyturn demo $(if $(INPUT),--input "$(INPUT)")
 
 test: setup lint ## Linters, types and every test but the long ones
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n 2 --dist loadfile
 
 lint: .venv/.installed ## ruff and mypy
 	$(BIN)/ruff format --check .

@@ -15,6 +15,7 @@ import pytest
 
 TABLE = Path(__file__).resolve().parent.parent / "docs" / "requirements.md"
 LAST = 51  # the seeds' requirements are EKM-01 to this one
+_PROPERTY = "requirement"  # travels with a test's report, also from another process
 _ROW = re.compile(r"^\|\s*(EKM-\d+)\s*\|.*\|\s*(\S+)\s*\|\s*$")
 
 
@@ -55,11 +56,12 @@ class RequirementsPlugin:
 
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
         for item in items:
-            marks = [str(mark.args[0]) for mark in item.iter_markers("requirement")]
-            if marks:
-                self._by_test[item.nodeid] = set(marks)
+            item.user_properties += [(_PROPERTY, str(mark.args[0])) for mark in item.iter_markers("requirement")]
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        self._by_test.setdefault(report.nodeid, set()).update(
+            str(value) for name, value in report.user_properties if name == _PROPERTY
+        )
         if report.when == "call" and report.passed:
             self._ran.add(report.nodeid)
         if report.failed:
@@ -89,7 +91,10 @@ class RequirementsPlugin:
     def _whole_suite(self) -> bool:
         option = self._config.option
         return (
-            self._config.args_source is pytest.Config.ArgsSource.TESTPATHS
+            not hasattr(
+                self._config, "workerinput"
+            )  # a worker of a divided run sees a part; its reports go to the whole
+            and self._config.args_source is pytest.Config.ArgsSource.TESTPATHS
             and not option.keyword
             and option.markexpr == "not soak"
             and not getattr(option, "lf", False)
