@@ -67,6 +67,14 @@ class LocalObjectStore:
         finally:
             writer.abandon()
 
+    def publish(self, name: str, data: bytes, lock: str | None = None) -> None:  # noqa: ARG002 - a flock is not lost
+        """Store a small object under a name of its own."""
+        self.put(name, data)
+
+    def prevent(self, name: str) -> bool:
+        """Whether nobody can publish under this name: whoever could would hold the lock."""
+        return self.size_of(name) is None
+
     def get(self, name: str) -> bytes:
         """Read a small object, or raise `MissingObjectError`."""
         reader = self.open(name)

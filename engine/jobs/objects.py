@@ -4,9 +4,10 @@
   listed or opened.
 - Names are made of letters, digits, `-`, `.` and `/`; they come from this program and tell nothing of what
   the objects hold.
-- A lock keeps two backups of one workload apart; it ends with the process that holds it.
+- A lock keeps two backups of one workload apart; it ends with the process that holds it, at once or soon after.
 
-Every method raises `MachineError` where the store cannot do it: a full disk, a missing permission.
+Every method raises `MachineError` where this machine cannot do it (a full disk, a missing permission), and
+`AwsError` where AWS cannot.
 """
 
 from __future__ import annotations
@@ -83,6 +84,22 @@ class ObjectStore(Protocol):
 
     def put(self, name: str, data: bytes) -> None:
         """Store a small object in one go, in the place of one that stands there already."""
+        ...
+
+    def publish(self, name: str, data: bytes, lock: str | None = None) -> None:
+        """Store a small object where nothing stands; while the lock of this name is still held, where one is named.
+
+        Raises:
+            MachineError: The lock was lost, or the name was given away; nothing appears.
+        """
+        ...
+
+    def prevent(self, name: str) -> bool:
+        """See to it that nobody publishes under this name any more; only ever under the lock.
+
+        Returns:
+            False where something is published there already.
+        """
         ...
 
     def get(self, name: str) -> bytes:

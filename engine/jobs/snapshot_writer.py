@@ -92,7 +92,7 @@ class SnapshotWriter:
             "manifest_bytes": self._stream.ciphertext_bytes,
         }
         self._committing = True
-        self._store.put(self._place.commit(self.snapshot), rfc8785.dumps(record))
+        self._store.publish(self._place.commit(self.snapshot), rfc8785.dumps(record), self._place.data_key_id)
 
     def abandon(self) -> None:
         """Throw it away; harmless behind `commit`, and where the commit may have happened."""

@@ -59,8 +59,8 @@ _EARLIER = "name an earlier snapshot of the workload to restore that one"
 class Vault:
     """One tenant's vault; `open_vault` and `open_or_create_vault` make it.
 
-    Every method raises `MachineError` where the store cannot do it, and `DamagedError` where what it holds is
-    not what was stored.
+    Every method raises `MachineError` or `AwsError` where the store cannot do it, and `DamagedError` where what it
+    holds is not what was stored.
     """
 
     def __init__(self, store: ObjectStore, tenant: str, pack_bytes: int = PACK_BYTES) -> None:
@@ -176,10 +176,13 @@ class Vault:
                 f"bring {place.commits!r} in {self.location!r} back from a copy of the vault",
             )
         leftovers = [snapshot for snapshot in uncommitted if snapshot.number == next_number]
+        collected = 0
         for snapshot in leftovers:
-            self._store.delete_all(place.content(snapshot))
+            if self._store.prevent(place.commit(snapshot)):
+                self._store.delete_all(place.content(snapshot))
+                collected += 1
         self._store.delete_unfinished(place.commits)
-        return len(leftovers)
+        return collected
 
     def begin_snapshot(self, data_key: DataKey, keys: KeySource, at: datetime, source: str) -> SnapshotWriter:
         """Begin a snapshot under a data key; only ever under its `lock`.
@@ -273,7 +276,7 @@ def open_or_create_vault(location: str, folder: Path, tenant: str) -> Vault:
     vault = open_vault(location, folder, tenant)
     if vault is None:
         store = _store(location, folder)
-        store.put(VAULT_MARKER, rfc8785.dumps({"format": FORMAT, "tenant": tenant}))
+        store.publish(VAULT_MARKER, rfc8785.dumps({"format": FORMAT, "tenant": tenant}))
         vault = Vault(store, tenant)
     return vault
 
@@ -284,9 +287,14 @@ def vault_is_empty(location: str, folder: Path, tenant: str) -> bool:
     return vault is None or vault.is_empty()
 
 
-def _store(location: str, folder: Path) -> LocalObjectStore:
+def _store(location: str, folder: Path) -> ObjectStore:
+    if location.startswith("s3://"):
+        from engine.jobs.s3_objects import open_s3  # boto3 and obstore take time to import
+
+        return open_s3(location)
     if "://" in location:
         raise InputError(
-            f"the vault {location!r} is of a kind that this version cannot open", "declare the path of a folder"
+            f"the vault {location!r} is of a kind that this version cannot open",
+            "declare the path of a folder, or s3://bucket/prefix",
         )
     return LocalObjectStore(folder / location)

@@ -311,9 +311,9 @@ def test_a_vault_of_another_format_is_refused(world: World, marker: str) -> None
         open_vault("vault", world.root, "northwind")
 
 
-def test_a_vault_elsewhere_than_in_a_folder_is_refused(tmp_path: Path) -> None:
+def test_a_vault_of_another_kind_is_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError):
-        open_vault("s3://bucket/prefix", tmp_path, "northwind")
+        open_vault("ftp://host/folder", tmp_path, "northwind")
 
 
 # The machine

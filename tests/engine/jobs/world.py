@@ -57,6 +57,7 @@ class World:
     """A tenant with the vendor's credentials at hand; another process may make the same one in the same folder."""
 
     root: Path
+    vault_location: str = "vault"
     kms: InMemoryKms = field(default_factory=InMemoryKms)
     monotonic: ManualMonotonic = field(default_factory=ManualMonotonic)
 
@@ -67,7 +68,7 @@ class World:
         self.source.mkdir(exist_ok=True)
         ledger_path = self.root / "ledger" / "ledger.db"
         self.ledger: Ledger = create_sqlite_ledger(ledger_path, cloud_state(), ACTOR, NOW)
-        self.vault: Vault = open_or_create_vault("vault", self.root, "northwind")
+        self.vault: Vault = open_or_create_vault(self.vault_location, self.root, "northwind")
         self.events = self.root / "events.jsonl"
 
     @property
