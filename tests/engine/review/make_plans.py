@@ -431,8 +431,10 @@ def main() -> None:
     endpoint, *names = sys.argv[1:]
     if shutil.which("terraform") is None:
         raise SystemExit("terraform is not on PATH")
+    from tests.engine.review.more_scenarios import MORE
+
     PLANS.mkdir(exist_ok=True)
-    for name, scenario in SCENARIOS.items():
+    for name, scenario in (SCENARIOS | MORE).items():
         if not names or name in names:
             _reset(endpoint)
             target = make(name, scenario, endpoint)

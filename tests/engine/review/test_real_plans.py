@@ -14,6 +14,7 @@ from engine.review import ReviewVerdict, RotationProof, render_text, review_plan
 from engine.review.formats import ReportFormat, render
 from tests.engine.review.declarations import declaration, proof
 from tests.engine.review.make_plans import SCENARIOS
+from tests.engine.review.more_scenarios import MORE
 
 PLANS = Path(__file__).with_name("plans")
 PASS, BLOCK = ReviewVerdict.PASS, ReviewVerdict.BLOCK
@@ -52,6 +53,31 @@ EXPECTED: dict[str, tuple[str, ...]] = {
     "external_key": ("material-in-clear",),
     "replica_removed": ("generation-destroyed", "plan-errored"),
     "deposed": ("generation-destroyed",),
+    "doc_vendor_removed_known": ("vendor-access-lost",),
+    "doc_vendor_removed_unknown": ("vendor-access-lost",),
+    "doc_role_added": (),
+    "doc_deny_added_unknown": ("vendor-access-lost",),
+    "doc_vendor_to_var_role": ("vendor-access-lost",),
+    "foreach_one_gone": ("generation-destroyed",),
+    "count_to_foreach": ("generation-destroyed", "generation-destroyed"),
+    "module_renamed": ("generation-destroyed",),
+    "module_moved": (),
+    "module_count_added": ("generation-destroyed",),
+    "deny_org": ("vendor-access-conditional",),
+    "deny_mfa": ("vendor-access-conditional",),
+    "deny_transport": (),
+    "vendor_heredoc_role": ("vendor-access-conditional",),
+    "vendor_respelled": (),
+    "kp_by_alias_data": ("vendor-access-lost",),
+    "kp_to_new_key": ("vendor-access-lost",),
+    "kp_merged": (),
+    "refresh_only_policy": ("vendor-access-lost",),
+    "replace_flag": ("generation-replaced", "alias-moved-early"),
+    "target_destroy": ("plan-incomplete",),
+    "target_destroy_key": ("generation-destroyed", "alias-removed", "plan-incomplete"),
+    "grant_constraint": ("grant-replaced-with-gap", "vendor-access-conditional"),
+    "grant_other_account": ("other-account-instead-of-vendor", "vendor-access-lost", "grant-replaced-with-gap"),
+    "replica_policy": ("plan-errored",),
 }
 
 
@@ -60,7 +86,7 @@ def _plan(name: str) -> bytes:
 
 
 def test_there_is_an_expectation_for_every_plan() -> None:
-    assert set(EXPECTED) == {path.stem for path in PLANS.glob("*.json")} == set(SCENARIOS)
+    assert set(EXPECTED) == {path.stem for path in PLANS.glob("*.json")} == set(SCENARIOS | MORE)
 
 
 @pytest.mark.requirement("EKM-33")
