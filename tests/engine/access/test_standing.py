@@ -4,6 +4,7 @@ import pytest
 
 from engine.access import Caller, Verdict
 from engine.access.principals import CallerKind, PrincipalKind, find_principal, identify
+from engine.access.standing import Principals
 from engine.errors import InputError
 from tests.engine.access.builders import (
     OTHER,
@@ -254,3 +255,24 @@ def test_what_is_only_for_some_principal_of_the_account_says_for_which() -> None
     decision = ask(document(allow(role(VENDOR, "backup"))), Caller.account(VENDOR))
     assert decision.depends_on == (f"only for {role(VENDOR, 'backup')}",)
     assert "only for" in decision.reason
+
+
+def test_a_name_is_the_whole_name_and_never_of_those_left_out() -> None:
+    """What a mutation tool could change unnoticed: an order for an equality, and NotPrincipal for Principal."""
+    bob, carol = (find_principal(user(OWNER, name)) for name in ("bob", "carol"))
+    assert bob is not None
+    assert carol is not None
+    listed = Principals.of((bob,), all_but=False)
+    assert listed.names(bob.text)
+    assert not listed.names(carol.text)
+    assert not Principals.of((carol,), all_but=False).names(bob.text)
+    assert not Principals.of((bob,), all_but=True).names(bob.text)
+
+
+def test_a_user_of_another_account_stands_behind_no_federated_session() -> None:
+    session_of_bob = identify(VENDOR, f"arn:aws:sts::{VENDOR}:federated-user/bob", "aws")
+    own, foreign = (find_principal(user(account, "alice")) for account in (VENDOR, OTHER))
+    assert own is not None
+    assert foreign is not None
+    assert Principals.of((own,), all_but=False).denied(session_of_bob)[0] is DEPENDS
+    assert Principals.of((foreign,), all_but=False).denied(session_of_bob)[0] is NO
