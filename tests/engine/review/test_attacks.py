@@ -190,6 +190,26 @@ KEYS = {
     "its store is destroyed": with_store("delete"),
     "its store moves to another cluster": with_store("update", cloud_hsm_cluster_id="cluster-z"),
 }
+KEYS |= {
+    f"{' then '.join(actions)}": PlanBuilder().add(KEY, 1, actions)
+    for actions in (("create", "delete"), ("forget", "create"), ("create", "forget"))
+}
+KEYS |= {
+    "material is replaced": PlanBuilder().add(
+        EXTERNAL, 1, ("update",), before={"key_material_base64": "a"}, after={"key_material_base64": "b"}
+    ),
+    "material is about to expire": PlanBuilder().add(
+        EXTERNAL, 1, ("update",), after={"valid_to": "2030-01-05T00:00:00Z"}
+    ),
+    "material expires at no time that can be read": PlanBuilder().add(
+        EXTERNAL, 1, ("update",), after={"valid_to": "soon"}
+    ),
+    "its change is put off": PlanBuilder().add(KEY, 1, ("update",), after={"is_enabled": False}).defer(),
+    "its policy's change is put off": PlanBuilder()
+    .add(KEY, 1)
+    .add(KEY_POLICY, 1, ("create",), after=OWNER_ONLY)
+    .defer(),
+}
 LINKED = {
     "the alias goes to a key of no generation": foreign()
     .add(KEY, 1)
@@ -235,6 +255,23 @@ DANGEROUS = {
     **{f"{name} [key]": plan for name, plan in KEYS.items()},
     **{f"{name} [link]": plan for name, plan in LINKED.items()},
 }
+MULTI_REGION = {"multi_region": True}
+WITH_A_REPLICA = declaration(2, generation_1={"multi_region": True, "replicas": ["us-west-2"]})
+
+
+def with_replica(*actions: str, unknown: tuple[str, ...] = (), **after: Any) -> PlanBuilder:
+    return PlanBuilder().add(KEY, 1, before=MULTI_REGION).add(REPLICA, 1, actions, after=after, unknown=unknown)
+
+
+DANGEROUS_FOR_A_REPLICA = {
+    "its policy loses the vendor": with_replica("update", **OWNER_ONLY),
+    "it is disabled": with_replica("update", enabled=False),
+    "it is made without the vendor": with_replica("create", **OWNER_ONLY),
+    "it is made with a policy that is not known": with_replica("create", unknown=("policy",)),
+    "a policy of its own, by its ARN": with_replica("no-op").add(
+        KEY_POLICY, 1, ("create",), after={"key_id": key_arn(1, "us-west-2"), **OWNER_ONLY}
+    ),
+}
 DANGEROUS_FOR_A_KEY_KNOWN_BY_ITS_ARN = {
     "its policy loses the vendor": PlanBuilder().add(KEY_POLICY, 1, ("update",), after=OWNER_ONLY),
     "its policy is destroyed": PlanBuilder().add(KEY_POLICY, 1, ("delete",)),
@@ -242,6 +279,15 @@ DANGEROUS_FOR_A_KEY_KNOWN_BY_ITS_ARN = {
     "its grant is destroyed": PlanBuilder().add(GRANT, 1, ("delete",)),
 }
 HARMLESS = {
+    "its own policy changes under one that is in force": PlanBuilder()
+    .add(KEY, 1, ("update",), after=OWNER_ONLY)
+    .add(KEY_POLICY, 1),
+    "automatic rotation is switched on": PlanBuilder().add(KEY, 1, ("update",), after={"enable_key_rotation": True}),
+    "a key of another team is made": PlanBuilder().add(KEY, 1).add(KEY, 7, ("create",), name="x", after=FOREIGN),
+    "the alias is made anew under another address": PlanBuilder()
+    .add(KEY, 1)
+    .add(ALIAS, 1, ("delete",))
+    .add(ALIAS, 1, ("create",), name="n"),
     "deny without encryption on the way": denied("kms:*", Condition={"Bool": {"aws:SecureTransport": "false"}}),
     "deny the deletion": denied(
         "kms:ScheduleKeyDeletion", Condition={"ArnNotEquals": {"aws:PrincipalArn": f"arn:aws:iam::{CUSTOMER}:role/X"}}
@@ -281,6 +327,17 @@ def test_a_dangerous_plan_is_blocked(name: str) -> None:
 def test_what_belongs_to_a_key_outside_the_plan_is_blocked(name: str) -> None:
     verdict, findings = _judged(DANGEROUS_FOR_A_KEY_KNOWN_BY_ITS_ARN[name], ONLY_ITS_ARN_IS_DECLARED)
     assert verdict is ReviewVerdict.BLOCK, findings
+
+
+@pytest.mark.parametrize("name", DANGEROUS_FOR_A_REPLICA)
+def test_a_replica_is_as_precious_as_its_key(name: str) -> None:
+    verdict, findings = _judged(DANGEROUS_FOR_A_REPLICA[name], WITH_A_REPLICA)
+    assert verdict is ReviewVerdict.BLOCK, findings
+
+
+def test_a_replica_with_the_vendors_access_is_harmless() -> None:
+    verdict, findings = _judged(with_replica("create"), WITH_A_REPLICA)
+    assert verdict is ReviewVerdict.PASS, findings
 
 
 @pytest.mark.parametrize("name", HARMLESS)
