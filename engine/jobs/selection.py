@@ -29,7 +29,7 @@ def chosen_workloads(context: JobContext, workflow: Workflow, named: tuple[str, 
     Args:
         context: What the job works with.
         workflow: A restore or download of the catalogue.
-        named: Those that are asked for; None for all that the vault has keys of and the workflow covers.
+        named: Those that are asked for; None for all that have a data key and that the workflow covers.
 
     Returns:
         The labels; what lies loose comes last, for it brings the folder that it shares with others its
@@ -42,8 +42,8 @@ def chosen_workloads(context: JobContext, workflow: Workflow, named: tuple[str, 
             FILES,
             *(app.name for app in APPLICATIONS if app.product is workflow.product),
         }
-        keys = (record.data_key for record in context.vault.key_records())
-        found = (key.workload for key in keys if key.purpose == purpose_of(workflow))
+        # From the ledger, so that a damaged record in the vault stops no restore.
+        found = (key.workload for key in context.ledger.data_keys(purpose_of(workflow)))
         labels = tuple(sorted(label for label in found if label.partition("/")[0] in applications))
     return tuple(sorted(labels, key=lambda label: label.endswith(f"/{LOOSE}")))
 

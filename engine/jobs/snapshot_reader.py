@@ -70,16 +70,14 @@ class SnapshotReader:
             KeyAccessError: The data key may not be used any more.
         """
         for part in entry.parts:
-            yield from self._pack(part.pack).pieces(part.offset, part.length)
+            yield from self.pack(part.pack).pieces(part.offset, part.length)
 
-    def close(self) -> None:
-        """Let go of everything, and wipe what is kept of the plaintext."""
-        self._stream.close()
-        self._object.close()
-        while self._packs:
-            self._close_oldest()
+    def pack(self, pack: PackName) -> RandomAccessReader:
+        """A pack, for reading at any place; good until a few others were asked for.
 
-    def _pack(self, pack: PackName) -> RandomAccessReader:
+        Raises:
+            DamagedError: It is missing, or of no size that a pack has.
+        """
         if pack in self._packs:
             self._packs.move_to_end(pack)
             return self._packs[pack][1]
@@ -96,6 +94,13 @@ class SnapshotReader:
             raise
         self._packs[pack] = stored, reader
         return reader
+
+    def close(self) -> None:
+        """Let go of everything, and wipe what is kept of the plaintext."""
+        self._stream.close()
+        self._object.close()
+        while self._packs:
+            self._close_oldest()
 
     def _close_oldest(self) -> None:
         _, (stored, reader) = self._packs.popitem(last=False)

@@ -112,14 +112,30 @@ class Vault:
 
     def every_key_record(self) -> Iterator[KeyRecord]:
         """The wrapped keys of every generation. Raises as `key_records`."""
+        for found in self.examined_key_records():
+            if isinstance(found, DamagedError):
+                raise found
+            yield found
+
+    def examined_key_records(self) -> Iterator[KeyRecord | DamagedError]:
+        """The wrapped keys of every generation, and an error in the place of each object that is damaged."""
         for name in self._store.names("keys"):
-            data, called, alone = self._store.get(name), f"object {name}", not is_key_record_page(name)
-            for record in [decode_key_record(data, called)] if alone else decode_key_records(data, called):
-                key = record.data_key
-                is_anothers = alone and name != key_record(key.data_key_id, key.generation)
-                if record.tenant != self._tenant or is_anothers:
-                    raise DamagedError(f"object {name} is damaged: it is the record of another data key")
-                yield record
+            try:
+                records = self._key_records_in(name)
+            except DamagedError as error:
+                yield error
+            else:
+                yield from records
+
+    def _key_records_in(self, name: str) -> Sequence[KeyRecord]:
+        data, called, alone = self._store.get(name), f"object {name}", not is_key_record_page(name)
+        records = (decode_key_record(data, called),) if alone else decode_key_records(data, called)
+        for record in records:
+            key = record.data_key
+            is_anothers = alone and name != key_record(key.data_key_id, key.generation)
+            if record.tenant != self._tenant or is_anothers:
+                raise DamagedError(f"object {name} is damaged: it is the record of another data key")
+        return records
 
     def lock(self, data_key: DataKey) -> AbstractContextManager[None]:
         """Keep other backups of this workload out; raises `MachineError` where one is running."""
@@ -131,6 +147,12 @@ class Vault:
         names = (name.removeprefix(f"{place.commits}/") for name in self._store.names(place.commits))
         found = (SnapshotId.parse(name.removesuffix(".json")) for name in names)
         return tuple(sorted((snapshot for snapshot in found if snapshot is not None), key=lambda s: (s.number, s.text)))
+
+    def uncommitted(self, data_key: DataKey) -> tuple[SnapshotId, ...]:
+        """The snapshots that have content and no commit record: their backups did not end, or have not yet."""
+        begun = [SnapshotId.parse(name) for name in self._store.folders(DataKeyPlace.of(self._tenant, data_key).data)]
+        committed = set(self.snapshots(data_key))
+        return tuple(snapshot for snapshot in begun if snapshot is not None and snapshot not in committed)
 
     def find_snapshot(self, data_key: DataKey, wanted: str = LATEST) -> SnapshotId:
         """Find a snapshot.
@@ -168,8 +190,7 @@ class Vault:
         place = DataKeyPlace.of(self._tenant, data_key)
         committed = self.snapshots(data_key)
         next_number = committed[-1].number + 1 if committed else 1
-        begun = [SnapshotId.parse(name) for name in self._store.folders(place.data)]
-        uncommitted = [snapshot for snapshot in begun if snapshot is not None and snapshot not in committed]
+        uncommitted = self.uncommitted(data_key)
         if any(snapshot.number > next_number for snapshot in uncommitted):
             raise DamagedError(
                 f"the vault has snapshots of workload {data_key.workload!r} whose commit records are missing",

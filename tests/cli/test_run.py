@@ -203,3 +203,30 @@ def test_a_job_that_is_asked_to_end_does_so_at_once_and_is_told_as_canceled(
         process.wait()
     assert (process.returncode, "Traceback" in out + err) == (code, False)
     assert repository.keyturn("jobs", "--last", "1", "--json").document[0]["status"] == "Canceled"
+
+
+def test_verify_reads_the_vault_names_what_is_damaged_and_the_rest_is_restored(
+    tenant: tuple[Repository, str],
+) -> None:
+    repository, key_arn = tenant
+    backup = ("run", "backup", "--source", "source", *VENDOR)
+    assert repository.keyturn(*backup).exit_code == 0
+    assert "nothing damaged or missing" in repository.keyturn("verify", "--vault", *VENDOR).out
+    (one,) = repository.keyturn("run", "snapshots", "--workload", "onedrive/one", "--json").document
+    snapshot = one["snapshots"][0]["id"]
+    (pack,) = (repository.folder / ".keyturn/vault/data").glob(f"*/{snapshot}/pack-000001")
+    data = bytearray(pack.read_bytes())
+    data[-1] ^= 1
+    pack.write_bytes(data)
+    ended = repository.keyturn("verify", "--vault", *VENDOR)
+    assert ended.exit_code == 5
+    assert f"onedrive/one: {snapshot} one.json: " in ended.err
+    document = repository.keyturn("verify", "--vault", "--json", *VENDOR).document
+    assert [found["workload"] for found in document["vault"]["workloads"] if found["damage"]] == ["onedrive/one"]
+    assert repository.keyturn("verify").exit_code == 0, "the ledger is whole"
+    assert repository.keyturn("run", "restore", "--to", "out", *VENDOR).exit_code == 5
+    assert not (repository.folder / "out/onedrive/one/one.json").exists()
+    assert (repository.folder / "out/teams/one/one.json").read_text() == "{}"
+    repository.customer.kms.disable_key(KeyId=key_arn)
+    assert repository.keyturn("verify", "--vault", *VENDOR).exit_code == 4
+    repository.customer.kms.enable_key(KeyId=key_arn)

@@ -10,6 +10,7 @@ import pytest
 
 from engine.errors import DamagedError, ExitCode
 from engine.jobs.report import ProblemKind
+from engine.jobs.verification import verify_vault
 from tests.engine.jobs.world import only, succeeded
 
 if TYPE_CHECKING:
@@ -48,7 +49,11 @@ class Vault:
         assert self.report.exit_code is ExitCode.DAMAGED
         errors = {result.workload for result in self.report.results if isinstance(result.error, DamagedError)}
         problems = [problem for result in self.report.results for problem in result.problems]
-        return errors | {problem.path for problem in problems if problem.kind is ProblemKind.DAMAGED}
+        named = errors | {problem.path for problem in problems if problem.kind is ProblemKind.DAMAGED}
+        verified = verify_vault(self.world.context, {})
+        assert verified.exit_code is ExitCode.DAMAGED
+        assert named <= {d.path or found.workload for found in verified.workloads for d in found.damage}
+        return named
 
 
 @pytest.fixture
@@ -65,6 +70,7 @@ def vault(stored: tuple[World, RawObjects]) -> Vault:
 def test_an_intact_vault_gives_everything_back(vault: Vault) -> None:
     assert vault.restored() == {"kept", "new", "file"}
     assert succeeded(vault.report)
+    assert verify_vault(vault.world.context, {}).exit_code is ExitCode.DONE
 
 
 @pytest.mark.parametrize("place", [0, 20, 45, -1])
