@@ -39,7 +39,7 @@ COMMANDS = (
     ("reinstate", "cli.reinstate", "Give the access back that revoke took away."),
     ("doctor", "cli.doctor", "Compare declaration, real keys and ledger; say what mends each difference."),
     ("history", "cli.history", "Show the journal of what happened to the keys."),
-    ("verify", "cli.verify", "Hold journal and data keys against themselves and a checkpoint; read all of the vault."),
+    ("verify", "cli.verify", "Hold the ledger against itself and a checkpoint; read all of the vault."),
     ("ledger", "cli.ledger", "Back the ledger up; bring a lost one back."),
     ("run", "cli.run", "Run an encrypted workflow: backup, restore, download and so on."),
     ("jobs", "cli.jobs", "Show what jobs there were, and what became of each."),
