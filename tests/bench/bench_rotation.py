@@ -211,13 +211,13 @@ def _transition(folder: Path) -> Result:
 
 
 def _records(count: int, seed: int) -> Iterator[DataKey]:
-    """So many data keys under generation 1, made as they are asked for."""
+    """So many data keys under generation 1, made as they are asked for; their ids as far apart as random ones."""
     arn = str(key_arn(1))
     for number in range(count):
         plaintext = hashlib.sha256(f"{seed} {number}".encode()).digest()
         yield DataKey(
-            data_key_id=hashlib.md5(plaintext, usedforsecurity=False).hexdigest(),
-            workload=f"exchange_online/user-{number}@example.com",
+            data_key_id=f"{number * (1 << 128) // count:032x}",
+            workload=f"exchange_online/user-{number:07}@example.com",
             purpose=PAYLOAD,
             custody=Custody.CUSTOMER,
             generation=1,
@@ -255,10 +255,7 @@ def _fill(path: Path, records: Iterator[DataKey]) -> None:
     insert = f"INSERT INTO data_keys ({', '.join(names)}) VALUES ({', '.join('?' * len(names))})"  # noqa: S608
     with closing(sqlite3.connect(path)) as connection:
         while batch := list(itertools.islice(records, _BATCH)):
-            rows = (
-                [_stored(getattr(record, name)) for name in names]
-                for record in sorted(batch, key=lambda record: record.data_key_id)
-            )
+            rows = ([_stored(getattr(record, name)) for name in names] for record in batch)
             connection.executemany(insert, rows)
             connection.commit()
 
