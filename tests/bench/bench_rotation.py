@@ -177,10 +177,13 @@ def _memory() -> Result:
 
 def _census(folder: Path) -> Result:
     with _tenant(folder / "census", _records(MANY, 0)) as ledger:
-        began = time.perf_counter()
-        census = ledger.census()
-        seconds = time.perf_counter() - began
-        assert census.total == MANY
+        taken = []
+        for _ in range(3):
+            began = time.perf_counter()
+            census = ledger.census()
+            taken.append(time.perf_counter() - began)
+            assert census.total == MANY
+    seconds = min(taken)  # what else the machine does is not what is measured
     return Result(
         f"census of {MANY:,} data keys on SQLite",
         seconds,
