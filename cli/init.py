@@ -36,7 +36,7 @@ key_administrators:  # who can rotate and revoke the keys
 allow_key_deletion: true  # whether they may delete a key that has been released
 break_glass: []  # principals exempt from the retention deny
 vendor_access: both  # key_policy | grant | both
-alias: alias/{tenant}-ekm  # follows the current generation
+alias: alias/{name}-ekm  # follows the current generation
 current: 1
 revoked: false
 generations:  # append-only; numbers are never reused
@@ -100,7 +100,8 @@ def command(
         _asked("Key administrator (ARN of an IAM role)", None, _administrator(customer, region)),
     )
     text = _DECLARATION.format(
-        tenant=name,
+        tenant=json.dumps(name),  # in quotes: a folder may be named `true`
+        name=name,
         vendor=vendor,
         customer=customer,
         region=region,

@@ -21,6 +21,8 @@ from engine.errors import UntrustedError
 from engine.review.review import RuleSet, builtin_rules
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from engine.declaration import Declaration
     from engine.review.proof import RotationProof
 
@@ -106,13 +108,23 @@ def _require_not_of_the_change(what: str, path: Path, declaration_path: Path, ba
     change, base = _working_tree(declaration_path), _working_tree(base_path)
     if change == base:
         change, base = declaration_path.resolve().parent, base_path.resolve().parent
-    # The name as it stands and what it links to: a link in the change to a file elsewhere is the change's word too.
-    for place in {path.resolve(), path.absolute()}:
+    for place in _places(path):
         if place.is_relative_to(change) and not (place.is_relative_to(base) and base.is_relative_to(change)):
             raise UntrustedError(
                 f"{what} {str(path)!r} is the change's own, not the target branch's: a change must not bring its judge",
                 f"take it from the target branch, beside {str(base_path)!r}",
             )
+
+
+def _places(path: Path) -> Iterator[Path]:
+    """Where a file lies, and every link on the way to it: a link in the change is the change's word too."""
+    here = Path(path.absolute().anchor)
+    for part in path.absolute().parts[1:]:
+        here = here.parent if part == ".." else here / part
+        if here.is_symlink():
+            yield here
+            here = here.resolve()
+    yield here
 
 
 def _working_tree(declaration_path: Path) -> Path:

@@ -19,7 +19,7 @@ from engine.review.detect.stores import detect_stores
 from engine.review.detect.whole import detect_deferred, detect_unread, detect_whole
 from engine.review.generations import Generations
 from engine.review.key_access import KeyAccess
-from engine.review.report import KeyReport
+from engine.review.report import JUDGED_BY_ITSELF, KeyReport
 from engine.review.resources import MOMENTS
 from engine.review.scope import Scope
 from engine.review.values import printable
@@ -113,7 +113,7 @@ def notes_of(context: Context) -> Iterator[str]:
     """What the reader should know of how the plan was judged."""
     declared = context.declared
     if context.subjects and declared.base is None:
-        yield "judged by its own declaration: give the target branch's with --base-declaration"
+        yield JUDGED_BY_ITSELF
     if context.subjects and declared.proof is None:
         yield "no evidence of the rotation's state was given: nothing about it is proved"
     for subject in context.subjects.values():

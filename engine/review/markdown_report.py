@@ -46,8 +46,7 @@ def render_markdown(report: Report) -> str:
         body.section("Also noted", [_finding(finding) for finding in noted])
     if report.waived:
         body.section("Waived", [_waived(waived) for waived in report.waived])
-    if report.findings or report.waived:
-        body.section("How it was judged", [f"- {escape(note)}" for note in report.notes])
+    body.section("How it was judged", [f"- {escape(note)}" for note in report.notes_for_people])
     return body.text()
 
 

@@ -10,6 +10,8 @@ if TYPE_CHECKING:
     from engine.review.impact import Impact
     from engine.review.judge import Finding
 
+JUDGED_BY_ITSELF = "judged by its own declaration: give the target branch's with --base-declaration"
+
 
 class ReviewVerdict(Enum):
     """Whether the plan may go on."""
@@ -90,3 +92,10 @@ class Report:
     def blocking(self) -> tuple[Finding, ...]:
         """The findings that block."""
         return tuple(finding for finding in self.findings if finding.blocks)
+
+    @property
+    def notes_for_people(self) -> tuple[str, ...]:
+        """The notes that a report in prose gives: of a plan that harms nothing only that it was its own judge."""
+        if self.findings or self.waived:
+            return self.notes
+        return tuple(note for note in self.notes if note == JUDGED_BY_ITSELF)

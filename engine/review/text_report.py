@@ -1,7 +1,8 @@
 """The report for people at a terminal or in a log: the verdict first, then why, what would stop, and what to do.
 
-A plan that harms nothing gets one line. Findings of one rule stand together; of very many the first are shown, and
-how many more there are. Colour is the caller's choice; without it the text is plain.
+A plan that harms nothing gets one line, and one more where its own declaration judged it. Findings of one rule stand
+together; of very many the first are shown, and how many more there are. Colour is the caller's choice; without it the
+text is plain.
 """
 
 from __future__ import annotations
@@ -61,9 +62,9 @@ class _Text:
             yield ""
             yield self._paint(f"Waived until {waived.until} by {waived.owner}", _BOLD) + f": {waived.reason}"
             yield from self._findings((waived.finding,))
-        if report.findings or report.waived:
+        if report.notes_for_people:
             yield ""
-            yield from (self._paint(line, _DIM) for note in report.notes for line in _wrapped(note, ""))
+            yield from (self._paint(line, _DIM) for note in report.notes_for_people for line in _wrapped(note, ""))
 
     def _headline(self, report: Report) -> str:
         count = len(report.keys)

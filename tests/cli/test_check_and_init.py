@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from cli.main import run
+from engine.declaration import load_declaration
 from tests.builders import DECLARATION, declared_generations
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -61,6 +62,18 @@ def test_init_overwrites_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[s
 def test_init_with_a_wrong_account_writes_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["init", str(tmp_path / "new"), "--druva-account-id", "12"]) == 3
     assert "exactly 12 digits" in capsys.readouterr().err
+    assert not (tmp_path / "new").exists()
+
+
+@pytest.mark.parametrize("folder", ["true", "null", "e5"])
+def test_what_init_writes_passes_whatever_the_folder_is_called(tmp_path: Path, folder: str) -> None:
+    assert run(["init", str(tmp_path / folder)]) == 0
+    assert load_declaration(tmp_path / folder / "ekm.yaml").tenant == folder
+
+
+def test_init_takes_a_tenants_name_as_it_is_or_not_at_all(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["init", str(tmp_path / "new"), "--tenant", "north # wind"]) == 3
+    assert 'tenant is "north # wind"' in capsys.readouterr().err
     assert not (tmp_path / "new").exists()
 
 

@@ -328,6 +328,29 @@ def test_an_evidence_key_that_the_change_brings_is_refused(pull_request: PullReq
     _refused(pull_request.review(_deletion(), "--evidence", path, "--evidence-key", key), "the evidence key")
 
 
+def test_what_lies_apart_counts_by_a_path_that_starts_in_the_change_too(
+    pull_request: PullRequest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pull_request.write("base/key.pub", PUBLIC)
+    pull_request.write("head/key.pub", PUBLIC)
+    _, path, *_ = pull_request.evidence()
+    monkeypatch.chdir(pull_request.folder / "head")
+    assert pull_request.review(_deletion(), "--evidence", path, "--evidence-key", "../base/key.pub").exit_code == 0
+    _refused(pull_request.review(_deletion(), "--evidence", path, "--evidence-key", "key.pub"), "the evidence key")
+    around = "../base/../head/key.pub"
+    _refused(pull_request.review(_deletion(), "--evidence", path, "--evidence-key", around), "the evidence key")
+
+
+def test_a_link_in_the_change_to_a_key_elsewhere_is_refused_however_it_is_reached(pull_request: PullRequest) -> None:
+    pull_request.write("apart/deep/key.pub", PUBLIC)
+    (pull_request.folder / "head/folder").symlink_to(pull_request.folder / "apart/deep")
+    (pull_request.folder / "head/key.pub").symlink_to(pull_request.folder / "apart/deep/key.pub")
+    _, path, *_ = pull_request.evidence()
+    for name in ("head/key.pub", "head/folder/key.pub", "head/folder/../deep/key.pub"):
+        key = f"{pull_request.folder}/{name}"
+        _refused(pull_request.review(_deletion(), "--evidence", path, "--evidence-key", key), "the evidence key")
+
+
 @pytest.mark.parametrize(
     ("change", "what"),
     [

@@ -11,6 +11,7 @@ import pytest
 
 import engine.review
 from engine.review import Report, render_json, render_text, review_plan
+from engine.review.markdown_report import render_markdown
 from tests.engine.review.declarations import declaration
 from tests.engine.review.plan_builder import PlanBuilder
 from tests.policies.example_plans import review_example
@@ -95,6 +96,16 @@ def test_a_plan_without_keys_gets_one_line() -> None:
     assert render_text(review_plan("plan.json", PlanBuilder().data(), declaration())) == (
         "PASS  plan.json: nothing in it touches a key in scope\n"
     )
+
+
+def test_a_plan_that_harms_nothing_says_that_it_was_its_own_judge() -> None:
+    plan, said = PlanBuilder().add(KEY, 1).data(), "judged by its own declaration"
+    alone = review_plan("plan.json", plan, declaration())
+    assert said in render_text(alone)
+    assert said in render_markdown(alone)
+    judged = review_plan("plan.json", plan, declaration(), base=declaration())
+    assert render_text(judged) == "PASS  plan.json: one key in scope, unharmed\n"
+    assert said not in render_markdown(judged)
 
 
 def test_control_characters_of_a_plan_never_reach_the_terminal() -> None:
