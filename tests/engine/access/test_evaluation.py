@@ -224,3 +224,11 @@ def test_what_is_no_action_of_kms_is_refused(action: str) -> None:
 def test_a_key_account_that_is_none_is_refused() -> None:
     with pytest.raises(InputError, match="the key's account 'x' is not 12 digits"):
         evaluate(parse_key_policy(document(delegation())), [], caller(ALICE), Request("kms:Decrypt", None, "x"))
+
+
+def test_where_another_account_is_allowed_for_one_of_its_roles_its_own_policies_are_named_only_if_in_doubt() -> None:
+    policy = document(allow(role(VENDOR, "Backup")))
+    for identity, own in ((Verdict.DEPENDS, (f"the IAM policies of account {VENDOR}",)), (Verdict.YES, ())):
+        decision = ask(policy, Caller(VENDOR, None, identity))
+        assert decision.verdict is Verdict.DEPENDS
+        assert decision.depends_on == (f"only for {role(VENDOR, 'Backup')}", *own)
