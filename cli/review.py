@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 
@@ -68,6 +69,9 @@ def command(  # noqa: PLR0913 - one parameter an option
     from engine.review.report import ReviewVerdict
     from engine.review.review import review_plan
 
+    key_path = Path(evidence_key) if evidence_key is not None else None
+    read = (Path(plan), declaration_path, base_path, evidence_path, key_path, waivers_path)
+    _require_no_input(output, [path for path in read if path is not None])
     judges = read_judges(
         declaration_path, base_path, evidence_path, evidence_key, waivers_path, policies_path, sandbox=sandbox
     )
@@ -96,6 +100,12 @@ def _read_plan(plan: str) -> tuple[str, bytes]:
     except InputError as error:
         hint = "make it with `terraform plan -out=FILE` and `terraform show -json FILE > PLAN.json`"
         raise InputError(error.message, hint) from error
+
+
+def _require_no_input(output: Path | None, read: list[Path]) -> None:
+    """What a plan is judged by, and the plan, are never written over."""
+    if output is not None and os.path.realpath(output) in map(os.path.realpath, read):
+        raise click.UsageError(f"--output {str(output)!r} is a file that the review reads: name another.")
 
 
 def _write(text: str, output: Path | None) -> None:

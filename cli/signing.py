@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import secrets
 from pathlib import Path
@@ -9,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from engine.errors import MachineError
+from engine.errors import InputError, MachineError
 
 if TYPE_CHECKING:
     from cli.workspace import Workspace
@@ -54,11 +55,13 @@ def origin_in_use(region: str) -> Origin:
 
 
 def write_statement(path: Path, data: bytes, what: str) -> None:
-    """Write a signed statement; an earlier file is replaced in one step.
+    """Write a signed statement; an earlier one is replaced in one step, and nothing else ever is.
 
     Raises:
+        InputError: The file is there and is no signed statement: a ledger, say, or the signing key.
         MachineError: It cannot be written.
     """
+    _require_statement_or_nothing(path, what)
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(8)}.new")
     try:
         try:
@@ -71,3 +74,30 @@ def write_statement(path: Path, data: bytes, what: str) -> None:
             temporary.unlink(missing_ok=True)
     except OSError as error:
         raise MachineError(f"{what} {str(path)!r} cannot be written: {error.strerror}") from error
+
+
+def _require_statement_or_nothing(path: Path, what: str) -> None:
+    from engine.evidence.reading import MAX_BYTES
+
+    if not path.exists():
+        return
+    earlier = None
+    try:
+        if path.is_file():
+            with path.open("rb") as stream:
+                earlier = stream.read(MAX_BYTES + 1)
+    except OSError as error:
+        raise MachineError(f"{what} {str(path)!r} cannot be written: {error.strerror}") from error
+    if earlier is None or (earlier and not _is_statement(earlier)):
+        raise InputError(
+            f"{str(path)!r} is there already and is no signed statement: {what} does not replace it",
+            "choose another name",
+        )
+
+
+def _is_statement(data: bytes) -> bool:
+    try:
+        document = json.loads(data)
+    except (ValueError, RecursionError):
+        return False
+    return isinstance(document, dict) and {"statement", "signature"} <= document.keys()

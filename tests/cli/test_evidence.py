@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import json
 import stat
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tests.builders import declared_generations
 from tests.cli.test_revoke import rotated
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from tests.cli.conftest import Repository
 
 
@@ -79,6 +78,27 @@ def test_a_key_file_is_never_overwritten_and_its_public_key_can_be_printed_again
     assert repository.keyturn("evidence", "new-key", key).exit_code == 3
     assert repository.keyturn("evidence", "public-key", key, "--json").document["public_key"] == public
     assert repository.keyturn("evidence", "public-key", key).out.startswith("-----BEGIN PUBLIC KEY-----\n")
+
+
+def test_a_statement_replaces_an_earlier_one_and_nothing_else(repository: Repository, tmp_path_factory: Any) -> None:
+    repository.enabled()
+    key, _ = signing_key(repository, tmp_path_factory)
+    precious = [repository.folder / "ekm.yaml", repository.folder / ".keyturn" / "ledger.db", Path(key)]
+    before = [path.read_bytes() for path in precious]
+    for path in precious:
+        for command in (
+            ("status", "--evidence", path),
+            ("history", "--checkpoint", path),
+            ("evidence", "certificate", "1", path),
+        ):
+            ended = repository.keyturn(*map(str, command), "--signing-key", key)
+            assert ended.exit_code != 0
+            assert [path.read_bytes() for path in precious] == before
+        assert "is there already and is no signed statement" in (
+            repository.keyturn("history", "--checkpoint", str(path), "--signing-key", key).err
+        )
+    for _ in range(2):
+        assert repository.keyturn("history", "--checkpoint", "point.json", "--signing-key", key).exit_code == 0
 
 
 def test_nothing_is_signed_about_keys_that_this_endpoint_does_not_show(

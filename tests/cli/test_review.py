@@ -241,6 +241,14 @@ def test_a_binary_plan_is_refused_with_what_to_run(pull_request: PullRequest) ->
     assert "terraform show -json" in err
 
 
+@pytest.mark.parametrize("name", ["plan.json", "head/ekm.yaml", "base/ekm.yaml", "head/../plan.json"])
+def test_a_report_never_takes_the_place_of_what_is_judged_or_judges(pull_request: PullRequest, name: str) -> None:
+    ended = pull_request.review(_harmless(), "--output", pull_request.folder / name)
+    assert ended.exit_code == 2
+    assert "is a file that the review reads" in ended.err
+    assert pull_request.review(_harmless()).exit_code == 0
+
+
 def test_a_report_that_cannot_be_written_says_so_and_does_not_pass(pull_request: PullRequest) -> None:
     ended = pull_request.review(_harmless(), "--output", pull_request.folder / "no/such/folder")
     assert ended.exit_code == 6
