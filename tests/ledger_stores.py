@@ -19,7 +19,7 @@ from botocore.config import Config
 from engine.ledger.dynamodb import DynamoDbLedger, create_dynamodb_ledger, open_dynamodb_ledger
 from engine.ledger.dynamodb_client import DynamoDbTable
 from engine.ledger.dynamodb_items import data_key_item, data_key_key, journal_key
-from engine.ledger.dynamodb_table import TABLE, TableDefinition
+from engine.ledger.dynamodb_table import CENSUS_KEY, TABLE, TableDefinition
 from engine.ledger.sqlite import SqliteLedger, create_sqlite_ledger, open_sqlite_ledger
 from tests.builders import ACTOR, NOW, REGION, cloud_state, store_altered
 
@@ -63,6 +63,10 @@ class LedgerStore(Protocol):
         """Write a data key's record past all rules."""
         ...
 
+    def damage_custody(self, data_key: DataKey) -> None:
+        """Leave a record whose custody no longer says anything."""
+        ...
+
     def lose(self, data_key: DataKey) -> None:
         """Lose a data key's record."""
         ...
@@ -103,6 +107,12 @@ class SqliteStore:
     def alter(self, data_key: DataKey) -> None:
         with closing(open_sqlite_ledger(self.path)) as ledger:
             store_altered(ledger, data_key)
+
+    def damage_custody(self, data_key: DataKey) -> None:
+        with closing(sqlite3.connect(self.path, isolation_level=None)) as connection:
+            connection.execute(
+                "UPDATE data_keys SET custody = 'custoner' WHERE data_key_id = ?", (data_key.data_key_id,)
+            )
 
     def lose(self, data_key: DataKey) -> None:
         with closing(sqlite3.connect(self.path, isolation_level=None)) as connection:
@@ -154,6 +164,12 @@ class DynamoDbStore:
 
     def alter(self, data_key: DataKey) -> None:
         self.client().put_item(TableName=self.table, Item=data_key_item(TENANT, data_key))
+
+    def damage_custody(self, data_key: DataKey) -> None:
+        item = data_key_item(TENANT, data_key)
+        item["custody"] = {"S": "custoner"}
+        item[CENSUS_KEY] = {"S": item[CENSUS_KEY]["S"].replace("customer#", "custoner#")}
+        self.client().put_item(TableName=self.table, Item=item)
 
     def lose(self, data_key: DataKey) -> None:
         key = data_key_key(TENANT, data_key.data_key_id)

@@ -201,13 +201,13 @@ class DynamoDbLedger:
         """A page of the data keys of customer custody that are not under the target's key and proved there."""
         found: list[DataKey] = []
         values = {
-            ":custody": text(Custody.CUSTOMER.value),
+            ":custody": text(Custody.SERVICE.value),
             ":generation": number(target_generation),
             ":arn": text(target_arn),
             ":verified": {"BOOL": False},
         }
         names = {"#custody": "custody", "#generation": "generation", "#arn": "key_arn", "#verified": "verified"}
-        condition = "#custody = :custody AND (#generation <> :generation OR #arn <> :arn OR #verified = :verified)"
+        condition = "#custody <> :custody AND (#generation <> :generation OR #arn <> :arn OR #verified = :verified)"
         if after is not None and up_to is not None and up_to <= after:
             return ()
         for shard in SHARDS:
@@ -239,7 +239,7 @@ class DynamoDbLedger:
         return tuple(self._replace(old, new) for old, new in replacements)
 
     def census(self) -> Census:
-        """Count the data keys of customer custody."""
+        """Count the data keys of customer custody; one whose custody is damaged may be of it, and counts."""
         with ThreadPoolExecutor(_READERS) as pool:
             counted = list(pool.map(self._census_of, SHARDS))
         total: Counter[tuple[int, str, bool, bool]] = sum(counted, Counter())
@@ -308,10 +308,18 @@ class DynamoDbLedger:
     def _census_of(self, shard: str) -> Counter[tuple[int, str, bool, bool]]:
         counted: Counter[tuple[int, str, bool, bool]] = Counter()
         partition = data_key_partition(self._tenant, shard)
-        for item in self._table.query_census(partition, CENSUS_KEY, f"{Custody.CUSTOMER.value}#"):
-            _, generation, rest = item[CENSUS_KEY]["S"].split("#", 2)
-            key_arn, proved, aside = rest.rsplit("#", 2)
-            counted[int(generation), key_arn, proved == "proved", aside == "aside"] += 1
+        for item in self._table.query_census(partition):
+            try:
+                custody, generation, rest = item[CENSUS_KEY]["S"].split("#", 2)
+                key_arn, proved, aside = rest.rsplit("#", 2)
+                row = int(generation), key_arn, proved == "proved", aside == "aside"
+            except ValueError as error:
+                raise DamagedError(
+                    f"the ledger {self.location} does not tell under which key data key {item[SORT_KEY]['S']} stands",
+                    RESTORE,
+                ) from error
+            if custody != Custody.SERVICE.value:
+                counted[row] += 1
         return counted
 
     def _marked_data_keys(self, marks: list[Item]) -> Iterator[DataKey]:

@@ -126,14 +126,14 @@ class DynamoDbTable:
             if after is None or item[SORT_KEY] != {"S": after}:
                 yield item
 
-    def query_census(self, partition: str, sort_key: str, prefix: str) -> Iterator[Item]:
-        """Read the index entries of a partition whose sort key begins with this."""
+    def query_census(self, partition: str) -> Iterator[Item]:
+        """Read the index entries of a partition."""
         yield from self._pages(
             {
                 "IndexName": CENSUS_INDEX,
-                "KeyConditionExpression": "#partition = :partition AND begins_with(#sort, :prefix)",
-                "ExpressionAttributeNames": {"#partition": PARTITION_KEY, "#sort": sort_key},
-                "ExpressionAttributeValues": {":partition": {"S": partition}, ":prefix": {"S": prefix}},
+                "KeyConditionExpression": "#partition = :partition",
+                "ExpressionAttributeNames": {"#partition": PARTITION_KEY},
+                "ExpressionAttributeValues": {":partition": {"S": partition}},
             },
             None,
         )

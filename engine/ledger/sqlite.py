@@ -129,9 +129,9 @@ class SqliteLedger:
             bounds, values = f"{bounds} AND data_key_id <= ?", [*values, up_to]
         with self._reading() as connection:
             rows = connection.execute(
-                f"SELECT {_COLUMNS} FROM data_keys WHERE {bounds} AND +custody = ?"  # noqa: S608 - constants
+                f"SELECT {_COLUMNS} FROM data_keys WHERE {bounds} AND +custody <> ?"  # noqa: S608 - constants
                 " AND (generation <> ? OR key_arn <> ? OR verified = 0) ORDER BY data_key_id LIMIT ?",
-                (*values, Custody.CUSTOMER.value, target_generation, target_arn, limit),
+                (*values, Custody.SERVICE.value, target_generation, target_arn, limit),
             ).fetchall()
         return tuple(_data_key(row) for row in rows)
 
@@ -159,14 +159,19 @@ class SqliteLedger:
             return tuple(stored)
 
     def census(self) -> Census:
-        """Count the data keys of customer custody."""
+        """Count the data keys of customer custody; one whose custody is damaged may be of it, and counts."""
         with self._reading() as connection:
             rows = connection.execute(
-                "SELECT generation, key_arn, COUNT(*), SUM(1 - verified), COUNT(set_aside) FROM data_keys"
-                " WHERE custody = ? GROUP BY generation, key_arn ORDER BY generation, key_arn",
-                (Custody.CUSTOMER.value,),
+                "SELECT custody, generation, key_arn, COUNT(*), SUM(1 - verified), COUNT(set_aside) FROM data_keys"
+                " GROUP BY custody, generation, key_arn"  # in the order of the index, so nothing is sorted
             ).fetchall()
-        return Census(tuple(CensusRow(*row) for row in rows))
+        counted: dict[tuple[int, str], tuple[int, int, int]] = {}
+        for custody, generation, key_arn, *numbers in rows:
+            if custody != Custody.SERVICE.value:
+                so_far = counted.get((generation, key_arn), (0, 0, 0))
+                total, unverified, set_aside = (a + b for a, b in zip(so_far, numbers, strict=True))
+                counted[generation, key_arn] = total, unverified, set_aside
+        return Census(tuple(CensusRow(*key, *counted[key]) for key in sorted(counted)))
 
     def journal(self, after: int = 0) -> Iterator[JournalEntry]:
         """The entries behind number `after`, in order."""

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from engine.catalogue import Custody
-from engine.errors import ConflictError, RefusedError
+from engine.errors import ConflictError, DamagedError, RefusedError
 from engine.ledger.interface import DataKey, Ledger
 from engine.ledger.journal import verify_chain
 from engine.lifecycle import Confirm, Enable, FinishRewrap, Register, Rotate
@@ -132,6 +132,16 @@ def test_legal_hold_copies_stand_under_the_services_key_and_are_never_counted(le
     assert ledger.census().total == 0
     assert ledger.data_keys_to_move(1, str(key_arn(1)), None, 10) == ()
     assert ledger.find_data_key("exchange_online/user-1", "legal_hold") is not None
+
+
+@pytest.mark.requirement("EKM-33")
+def test_a_data_key_whose_custody_is_damaged_counts_and_is_not_passed_over(ledger: Ledger, store: LedgerStore) -> None:
+    ledger.add_data_key(data_key(1), ACTOR, NOW)
+    ledger.add_data_key(data_key(2), ACTOR, NOW)
+    store.damage_custody(data_key(1))
+    assert ledger.census().total == 2
+    with pytest.raises(DamagedError, match=data_key(1).data_key_id):
+        ledger.data_keys_to_move(1, str(key_arn(1)), None, 10)
 
 
 def test_a_rewrap_takes_the_place_of_exactly_what_it_was_made_from(ledger: Ledger) -> None:
