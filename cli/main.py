@@ -43,6 +43,7 @@ COMMANDS = (
     ("ledger", "cli.ledger", "Back the ledger up; bring a lost one back."),
     ("run", "cli.run", "Run an encrypted workflow: backup, restore, download and so on."),
     ("jobs", "cli.jobs", "Show what jobs there were, and what became of each."),
+    ("drill", "cli.drill", "Rehearse a revocation: what stops, beside what is promised."),
     ("review", "cli.review", "Judge a Terraform plan: can it cost the company its backups?"),
     ("export-hcl", "cli.export_hcl", "Write the stacks as plain Terraform."),
     ("sandbox", "cli.sandbox", "Serve a strict local AWS to rehearse on."),

@@ -43,6 +43,7 @@ FLOORS = (
     ("engine.envelope",),
     ("engine.rotation",),
     ("engine.jobs",),
+    ("engine.drill",),
     ("cli",),
 )
 
