@@ -9,12 +9,14 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from engine.access.model import KeyState
+from engine.arn import parse_key_arn
 from engine.drill import Outcome, Way
-from engine.drill import real_key as module
 from engine.drill.real_key import DRILL_TAG, RealKey, require_drill_key
 from engine.errors import InputError, KeyAccessError, RefusedError
 from engine.kms import Kms
 from engine.lifecycle import Register, TenantState
+from engine.revocation.access import look
+from engine.revocation.saved import write_saved
 from engine.transitions import carry_out
 from tests.builders import ACTOR, CUSTOMER, DECLARATION, NOW, VENDOR, declaration
 from tests.engine.jobs.world import World
@@ -24,8 +26,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from tests.sandbox_fixtures import Account
-
-from engine.arn import parse_key_arn
 
 
 def tagged(**tags: str) -> list[dict[str, str]]:
@@ -147,8 +147,8 @@ def test_what_a_drill_that_was_killed_took_away_is_given_back_by_the_next(
 ) -> None:
     before = standing(customer, arn)
     key = a_key(tmp_path, customer, vendor, arn)
-    seen = module.look(key.owner, arn, VENDOR)
-    module.write_saved(key.saved, [seen])
+    seen = look(key.owner, arn, VENDOR)
+    write_saved(key.saved, [seen])
     key._revoke(Way.DENY, seen)
     key._revoke(Way.DISABLE, seen)
     assert standing(customer, arn)[0] is KeyState.DISABLED
@@ -164,7 +164,7 @@ def test_a_deletion_is_never_scheduled_and_without_the_vendor_only_the_key_is_di
     key = a_key(tmp_path, customer, vendor, arn)
     assert Way.SCHEDULE_DELETION not in key.ways
     with pytest.raises(ValueError, match="never rehearsed"):
-        key._revoke(Way.SCHEDULE_DELETION, module.look(key.owner, arn, VENDOR))
+        key._revoke(Way.SCHEDULE_DELETION, look(key.owner, arn, VENDOR))
     assert not hasattr(Kms, "schedule_key_deletion")
     assert replace(key, vendor=None).ways == (Way.DISABLE,)
     assert parse_key_arn(arn).account_id == CUSTOMER
