@@ -6,11 +6,14 @@
 #                        and rules come from it (required)
 #   KEYTURN_REPORTS      a folder for report.md, report.json, report.sarif, junit.xml, code-quality.json, exit-code (required)
 #   KEYTURN_DIRECTORY    the folder of the Terraform configuration, within the repository (default: .)
+#   KEYTURN_STACK        a tenant whose stack is synthesised from the declaration and planned, instead of KEYTURN_DIRECTORY;
+#                        .terraform.lock.hcl of the repository, where there is one, locks its providers
 #   KEYTURN_PLAN         a plan that `terraform show -json` printed; without it Terraform is run
 #   KEYTURN_TERRAFORM    terraform or tofu (default: terraform)
 #   KEYTURN_FILE         the declaration, within the repository (default: ekm.yaml)
 #   KEYTURN_WAIVERS, KEYTURN_POLICIES   within the repository, taken from the target branch
 #   KEYTURN_EVIDENCE, KEYTURN_EVIDENCE_KEY   signed evidence, and the public key it is checked with
+#   KEYTURN_PLAN_FILE    where the plan that was judged is kept for `terraform apply`; deploy.sh alone asks for it
 #
 # Ends with 0 where the reports are there, whatever they say: the verdict is in exit-code. Anything else ends otherwise,
 # and no exit-code is left. A plan holds sensitive values in clear: it lies in a private folder and is removed at the end.
@@ -26,6 +29,7 @@ reports=$(absolute "$KEYTURN_REPORTS")
 declaration=${KEYTURN_FILE:-ekm.yaml}
 terraform=${KEYTURN_TERRAFORM:-terraform}
 evidence=${KEYTURN_EVIDENCE:-} evidence_key=${KEYTURN_EVIDENCE_KEY:-}
+[ -z "$evidence" ] || evidence=$(absolute "$evidence")
 [ ! -f "$evidence_key" ] || evidence_key=$(absolute "$evidence_key")
 
 private=$(mktemp -d)
@@ -66,7 +70,7 @@ for pair in "waivers:${KEYTURN_WAIVERS:-}" "policies:${KEYTURN_POLICIES:-}"; do
   fi
 done
 if [ -n "$evidence" ]; then
-  set -- "$@" --evidence "$(absolute "$evidence")" --evidence-key "$evidence_key"
+  set -- "$@" --evidence "$evidence" --evidence-key "$evidence_key"
 fi
 unset KEYTURN_EVIDENCE KEYTURN_EVIDENCE_KEY KEYTURN_DECLARATION
 
@@ -74,9 +78,21 @@ plan=${KEYTURN_PLAN:-}
 if [ -z "$plan" ]; then
   plan=$private/terraform-plan.json
   folder=$repository/${KEYTURN_DIRECTORY:-.}
-  "$terraform" -chdir="$folder" init -input=false -no-color -lockfile=readonly >&2
+  lock=-lockfile=readonly
+  if [ -n "${KEYTURN_STACK:-}" ]; then
+    # By Keyturn's own application and not by the change's cdktf.json, which may name any command.
+    folder=$repository/cdktf.out/stacks/$KEYTURN_STACK
+    (
+      cd "$repository"
+      KEYTURN_DECLARATION=$declaration KEYTURN_EVIDENCE=$evidence \
+        KEYTURN_EVIDENCE_KEY=$evidence_key CDKTF_OUTDIR=$repository/cdktf.out python -P -m stacks >&2
+    )
+    if [ -f "$repository/.terraform.lock.hcl" ]; then cp "$repository/.terraform.lock.hcl" "$folder/"; else lock=; fi
+  fi
+  "$terraform" -chdir="$folder" init -input=false -no-color $lock >&2
   "$terraform" -chdir="$folder" plan -input=false -no-color -lock=false -out="$private/plan" >&2
   "$terraform" -chdir="$folder" show -json "$private/plan" >"$plan"
+  [ -z "${KEYTURN_PLAN_FILE:-}" ] || cp "$private/plan" "$KEYTURN_PLAN_FILE"
 fi
 [ "$plan" = "$private/terraform-plan.json" ] || cp "$plan" "$private/terraform-plan.json"
 
