@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import re
-import shlex
 from pathlib import Path
 
-import click
 import pytest
 
-from cli.main import root, run
+from cli.main import run
 from engine.declaration import parse_declaration
+from tests.documented_commands import keyturn_commands, unknown_words
 
 ROOT = Path(__file__).resolve().parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -21,9 +20,7 @@ def blocks(language: str) -> list[str]:
 
 
 def shell_commands() -> list[list[str]]:
-    lines = [line.partition("  #")[0].strip() for block in blocks("sh") for line in block.splitlines()]
-    commands = [shlex.split(part) for line in lines for part in line.split(" && ")]
-    return [words for words in commands if words and words[0] == "keyturn"]
+    return [words for block in blocks("sh") for words in keyturn_commands(block)]
 
 
 def test_the_help_in_the_readme_is_the_programs(
@@ -44,16 +41,7 @@ def test_the_declaration_in_the_readme_passes() -> None:
 
 @pytest.mark.parametrize("words", shell_commands(), ids=" ".join)
 def test_every_command_in_the_readme_exists_with_its_options(words: list[str]) -> None:
-    command: click.Command = root
-    names = words[1:]
-    context = click.Context(root)
-    while isinstance(command, click.Group) and names and not names[0].startswith("-"):
-        found = command.get_command(context, names.pop(0))
-        assert found is not None, words
-        command = found
-    known = {option for parameter in command.params for option in parameter.opts}
-    for word in names:
-        assert not word.startswith("--") or word in known, words
+    assert unknown_words(words) == []
 
 
 def test_every_link_in_the_documents_leads_somewhere() -> None:
@@ -68,3 +56,8 @@ def test_every_make_target_in_the_documents_exists() -> None:
         for target in re.findall(r"\bmake ([a-z]+)\b(?=[`\s])", (ROOT / document).read_text(encoding="utf-8")):
             if f"`make {target}" in (ROOT / document).read_text(encoding="utf-8"):
                 assert re.search(rf"^{target}:", makefile, re.MULTILINE), target
+
+
+def test_every_decision_has_a_number_of_its_own() -> None:
+    numbers = [path.name.partition("-")[0] for path in (ROOT / "docs" / "adr").glob("*.md")]
+    assert sorted(numbers) == sorted(set(numbers))

@@ -5,7 +5,7 @@
   from the signature.
 - A call that stands to fail on demand meets its fault here, once it is known whose it is and what it asks.
 - CloudTrail's event history tells of failed calls of KMS (`engine.sandbox.trail`).
-- S3 has its own door (`engine.sandbox.buckets`).
+- S3 has its own door (`engine.sandbox.buckets`), and so has DynamoDB (`engine.sandbox.table_access`).
 - KMS is never moto's: what is signed for KMS or targets it goes to the strict layer, or nowhere.
 """
 
@@ -27,6 +27,7 @@ from engine.sandbox.kms.service import TARGET_PREFIX, KmsRequest, KmsService
 from engine.sandbox.operation_names import operation_name
 from engine.sandbox.refusals import Refusal, refuse
 from engine.sandbox.signature import read_signature
+from engine.sandbox.table_access import refuse_items
 from engine.sandbox.trail import TRAIL
 
 if TYPE_CHECKING:
@@ -118,6 +119,10 @@ class Application:
             answer = self._trail.answer(target, request.body, principal.account_id, signature.region)
             if answer is not None:
                 return answer
+        if signature.service == "dynamodb":
+            refusal = refuse_items(request, principal, self._clock.now(), signature.region)
+            if refusal is not None:
+                return refusal
         return self._answer_other(request, signature, principal.account_id)
 
     def _answer_sts(self, request: HttpRequest, signature: Signature, principal: Principal) -> HttpResponse:

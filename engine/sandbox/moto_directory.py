@@ -1,8 +1,8 @@
 """The users and roles that were made within the sandbox, from moto's IAM and STS, with their IAM policies.
 
 They sign with keys that moto issued. Their policies are the ones attached to them, written into them or into
-their groups; a permissions boundary and a session's policy limit them. On S3, DynamoDB and the other services
-of moto policies are not looked at: these are strict about accounts alone.
+their groups; a permissions boundary and a session's policy limit them. On S3 and the other services of
+moto but DynamoDB policies are not looked at: these are strict about accounts alone.
 """
 
 from __future__ import annotations

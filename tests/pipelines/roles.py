@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -36,9 +36,12 @@ class Session:
 
     account: Account
     credentials: Credentials
+    _clients: dict[str, Any] = field(default_factory=dict, repr=False)
 
     def client(self, service: str) -> Any:
-        return make_client(self.account.sandbox, self.credentials, service)
+        if service not in self._clients:
+            self._clients[service] = make_client(self.account.sandbox, self.credentials, service)
+        return self._clients[service]
 
     @property
     def environment(self) -> dict[str, str]:
