@@ -278,9 +278,10 @@ def looked_at(owner: Account, key: str) -> tuple[Any, ...]:
 
 def test_only_the_deployer_makes_keys_and_only_its_tenants(owner: Account, roles: dict[str, Session]) -> None:
     tags = {tenant: [{"TagKey": "keyturn:tenant", "TagValue": tenant}] for tenant in ("northwind", "southwind")}
+    wanted: tuple[dict[str, Any], ...] = ({"Tags": tags["southwind"]}, {}, {"Tags": tags["northwind"]})
     there = owner.kms.list_keys()["Keys"]
     for role, session in roles.items():
-        for members in ({"Tags": tags["southwind"]}, {}, {"Tags": tags["northwind"]}):
+        for members in wanted:
             if role == "deployer" and members.get("Tags") == tags["northwind"]:
                 continue
             with refused("AccessDeniedException"):
