@@ -9,7 +9,8 @@ The file has one JSON object a line, in canonical form (RFC 8785):
     {"end": {"lines": …, "sha256": …}}      of all lines before
 
 - It speaks of one point: no transition came between the data keys and the head, and every data key that the
-  journal tells of is in it. Data keys may be moved meanwhile; either wrapping opens.
+  journal tells of is in it; a ledger that has lost one is told, not backed up. Data keys may be moved meanwhile;
+  either wrapping opens.
 - It holds wrapped data keys only, nothing secret; but who can change it can make a recovery useless.
 - It is read whole before anything is made of it: a missing, altered or repeated line is found by the hash at
   the end, and the journal by its own chain and the head.
@@ -31,7 +32,7 @@ from engine.ledger.heads import read_head
 from engine.ledger.interface import PURPOSES, Head
 from engine.ledger.journal import GENESIS, read_entry, verify_chain, walk_chain
 from engine.ledger.state_document import encode_state
-from engine.ledger.verification import CREATED, entries_at
+from engine.ledger.verification import CREATED, RESTORE, entries_at, told_data_keys
 from engine.times import format_time
 
 if TYPE_CHECKING:
@@ -125,8 +126,12 @@ def _write_once(ledger: Ledger, stream: BinaryIO, version: str, at: datetime) ->
     for entry in ledger.journal(before.journal_length):
         if entry.event == CREATED and entry.number <= head.journal_length:
             write(_made_meanwhile(ledger, entry))
+    told = 0
     for entry in _checked(ledger, head):
+        told += told_data_keys(entry)
         writer.line({"entry": entry.raw.decode("utf-8")})
+    if len(written) != told:
+        raise DamagedError(f"the journal tells of {told} data keys, but the ledger has {len(written)}", RESTORE)
     writer.line(
         {
             "head": {

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from engine.ledger.journal import JournalEntry
 
 CREATED, RECOVERED = "data_key_created", "recovered"
-_RESTORE = "move the ledger away, then `keyturn ledger recover` brings it back"
+RESTORE = "move the ledger away, then `keyturn ledger recover` brings it back"
 _ATTEMPTS = 10
 
 
@@ -70,12 +70,12 @@ def verify_journal(ledger: Ledger, checkpoints: Sequence[Checkpoint] = ()) -> Ve
     if hashes.get(before.journal_length) != before.journal_hash:
         raise DamagedError(
             f"the journal ends at entry {entries}, but the head says {before.journal_length} with another hash",
-            _RESTORE,
+            RESTORE,
         )
     # Others may append while we read; then the head has gone on, too.
     after = ledger.head()
     if entries > after.journal_length:
-        raise DamagedError(f"{entries - after.journal_length} journal entries stand behind the head's", _RESTORE)
+        raise DamagedError(f"{entries - after.journal_length} journal entries stand behind the head's", RESTORE)
     for checkpoint in checkpoints:
         _hold_against(checkpoint, entries, hashes)
     return VerifiedJournal(before, entries, data_keys)
@@ -92,7 +92,7 @@ def _hold_against(checkpoint: Checkpoint, entries: int, hashes: Mapping[int, str
         )
     if hashes.get(point.length) != point.hash:
         raise DamagedError(
-            f"the journal was rewritten: its entry {point.length} is not the one that {when} saw", _RESTORE
+            f"the journal was rewritten: its entry {point.length} is not the one that {when} saw", RESTORE
         )
 
 
@@ -118,13 +118,13 @@ def verify_data_keys(ledger: Ledger, journal: VerifiedJournal) -> int:
             return found
         after = ledger.head()
         if found < journal.data_keys or (found != told and after == head):
-            raise DamagedError(f"the journal tells of {told} data keys, but the ledger has {found}", _RESTORE)
+            raise DamagedError(f"the journal tells of {told} data keys, but the ledger has {found}", RESTORE)
         head = after
     if head.state.rotation is not None:
         raise ConflictError(
             "compare-and-swap", "data keys are being moved all the time", hint="wait for the rotation to end"
         )
-    raise DamagedError("the census and the data keys' records do not agree", _RESTORE)
+    raise DamagedError("the census and the data keys' records do not agree", RESTORE)
 
 
 def _count(ledger: Ledger, head: Head) -> tuple[int, Counter[tuple[int, str]]]:
@@ -164,7 +164,7 @@ def _misplaced(data_key: DataKey, head: Head) -> DamagedError:
     return DamagedError(
         f"the data key of workload {data_key.workload!r} stands under {data_key.key_arn}, but generation"
         f" {data_key.generation} is {known}",
-        _RESTORE,
+        RESTORE,
     )
 
 

@@ -163,6 +163,15 @@ def test_a_backup_of_a_damaged_ledger_is_refused(store: LedgerStore, tmp_path: P
     ledger.close()
 
 
+@pytest.mark.requirement("EKM-34")
+def test_a_ledger_that_has_lost_a_data_key_is_told_and_not_backed_up(store: LedgerStore, tmp_path: Path) -> None:
+    ledger = filled(store)
+    store.lose(data_key(2))
+    with pytest.raises(DamagedError, match="data key"), (tmp_path / "ledger.backup").open("w+b") as stream:
+        write_backup(ledger, stream, "0", NOW)
+    ledger.close()
+
+
 @pytest.mark.parametrize("content", ["", "{}\n", "[]\n", "plain text\n", '{"kind": "another"}\n'])
 def test_another_file_is_no_backup(tmp_path: Path, content: str) -> None:
     path = tmp_path / "file"
