@@ -101,8 +101,14 @@ def recover(backup_path: Path | None, declaration_path: Path, as_json: bool) -> 
     if existing is not None:
         raise not_empty(existing.location)
     contents = read_backup(backup_path) if backup_path is not None else None
+    records = _records(workspace)
+    if records is None and contents is not None and next(contents.data_keys(), None) is not None:
+        raise InputError(
+            f"the vault {declaration.vault!r} is missing, but the backup has data keys: there must have been one",
+            "is its disk mounted? What the vault has newer would be forgotten without it",
+        )
     who = actor(workspace, "ledger recover")
-    recovered = plan_recovery(declaration, contents, _records(workspace), who, now())
+    recovered = plan_recovery(declaration, contents, records or iter(()), who, now())
     ledger = restore_ledger(declaration, folder, recovered.contents)
     head = ledger.head()
     number = head.state.current_number
@@ -126,9 +132,9 @@ def recover(backup_path: Path | None, declaration_path: Path, as_json: bool) -> 
     click.echo("next: `keyturn verify`, with the newest checkpoint that there is")
 
 
-def _records(workspace: Workspace) -> Iterator[DataKey]:
-    """The wrapped-key records of the tenant's vault; none where there is no vault."""
+def _records(workspace: Workspace) -> Iterator[DataKey] | None:
+    """The wrapped-key records of the tenant's vault, or None where there is no vault."""
     from engine.jobs.vault import open_vault
 
     vault = open_vault(workspace.declaration.vault, workspace.folder, workspace.declaration.tenant)
-    return iter(()) if vault is None else (record.data_key for record in vault.every_key_record())
+    return None if vault is None else (record.data_key for record in vault.every_key_record())

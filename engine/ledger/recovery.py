@@ -4,9 +4,10 @@
   that it stands under and the move that put it there. Of two wrappings of a data key the later move's is taken.
 - Where the vault has data keys under a generation that the backup does not know as current, that generation is
   current: the ledger was further than the backup. Nothing leads back (EKM-11).
-- What only the vault tells is not believed to be proved. The recovered ledger has a move to the current
-  generation in flight: `keyturn rotate --to N` opens every data key and moves what was left behind, and the
-  console is confirmed anew. Until then no older key is let go (EKM-33, EKM-34).
+- What only the vault tells is not believed to be proved, and nothing is left under an older key for good. In
+  either case the recovered ledger has a move to the current generation in flight: `keyturn rotate --to N` opens
+  every data key and moves what was left behind, and the console is confirmed anew where another generation
+  became current. Until then no older key is let go (EKM-33, EKM-34).
 - Every older generation that is known is retained, unless it is declared as deleted and nothing stands under
   it. When it was registered, agreed to or confirmed is not known without a backup, and is not made up.
 - The journal goes on from the backup's with one entry, `recovered`; without a backup it begins with it.
@@ -90,7 +91,8 @@ def plan_recovery(
         )
     data_keys, from_backup = _newest(backup, every)
     _require_one_for_each_workload(data_keys.values())
-    state = _state(base, declaration, every, data_keys.values(), at)
+    news = from_backup < len(data_keys)
+    state = _state(base, declaration, every, data_keys.values(), at, news=news)
     unproved = state.rotation is not None and state.rotation != base.rotation
     if unproved:
         data_keys = {
@@ -151,18 +153,20 @@ def _state(
     records: list[DataKey],
     data_keys: Iterable[DataKey],
     at: datetime,
+    *,
+    news: bool,
 ) -> TenantState:
     arns = _arns(base, records)
     under = {key.generation for key in data_keys if key.custody is Custody.CUSTOMER}
     newest = max(under, default=SERVICE_GENERATION)
     state = replace(base, revoked=base.revoked or declaration.revoked)
+    epoch = max([base.epoch, *(key.epoch for key in records)]) + 1
     if newest > base.current_number:
         for declared in declaration.generations:
             if declared.number < newest and declared.key_arn is not None:
                 arns.setdefault(declared.number, str(declared.key_arn))
         state = _advanced(state, arns, newest, at)
         deleted = {g.number for g in declaration.generations if g.state is DeclaredState.DELETED} - under
-        epoch = max([base.epoch, *(key.epoch for key in records)]) + 1
         state = replace(
             state,
             mode=Mode.ENTERPRISE,
@@ -173,6 +177,9 @@ def _state(
             epoch=epoch,
             rotation=Rotation(newest, epoch, at),
         )
+    elif base.current is not None and (news or (base.rotation is None and under - {base.current.number})):
+        state = state.with_generation(replace(base.current, integrated_at=None))
+        state = replace(state, epoch=epoch, rotation=Rotation(base.current.number, epoch, at))
     for generation in state.generations:
         if generation.number in under and generation.state in _LET_GO:
             kept = replace(generation, state=GenerationState.RETAINED, retired_at=None, released_at=None)
@@ -208,6 +215,11 @@ def _contents(
 ) -> LedgerContents:
     before = backup.head if backup is not None else Head(-1, state, 0, GENESIS)
     told = sum(map(told_data_keys, backup.entries())) if backup is not None else 0
+    if len(data_keys) < told:
+        raise DamagedError(
+            f"the backup's journal tells of {told} data keys, but the backup and the vault have {len(data_keys)}",
+            "take another backup, or recover from the vault alone, without --from",
+        )
     details = {
         "source": "the vault" if backup is None else "a backup and the vault",
         "backup_sha256": None if backup is None else backup.source,

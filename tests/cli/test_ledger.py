@@ -127,6 +127,25 @@ def test_a_damaged_backup_recovers_nothing(repository: Repository) -> None:
     assert not repository.ledger_exists()
 
 
+@pytest.mark.requirement("EKM-34")
+def test_a_vault_that_is_not_there_is_not_taken_for_one_with_nothing_newer(repository: Repository) -> None:
+    repository.enabled()
+    fill(repository, "anna")
+    assert repository.keyturn("ledger", "backup", "ledger.backup").exit_code == 0
+    fill(repository, "bob")
+    (repository.folder / ".keyturn" / "ledger.db").unlink()
+    vault = repository.folder / ".keyturn" / "vault"
+    vault.rename(repository.folder / "unmounted")
+    ended = repository.keyturn("ledger", "recover", "--from", "ledger.backup")
+    assert ended.exit_code == 3
+    assert "is its disk mounted?" in ended.err
+    assert not repository.ledger_exists()
+    assert not vault.exists()
+    (repository.folder / "unmounted").rename(vault)
+    assert repository.keyturn("ledger", "recover", "--from", "ledger.backup").exit_code == 0
+    assert restored(repository) == {"anna": "of anna", "bob": "of bob"}
+
+
 def test_without_vault_or_backup_there_is_nothing_to_recover_from(repository: Repository) -> None:
     ended = repository.keyturn("ledger", "recover")
     assert ended.exit_code == 3

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from engine.catalogue import Custody
-from engine.errors import DamagedError, InputError
+from engine.errors import DamagedError, InputError, RefusedError
 from engine.ledger.recovery import Recovered, plan_recovery
 from engine.ledger.sqlite import create_sqlite_ledger, open_sqlite_ledger, restore_sqlite_ledger
 from engine.ledger.verification import verify_data_keys, verify_journal
@@ -140,9 +140,58 @@ def test_a_generation_that_was_let_go_is_kept_again_where_a_data_key_stands_unde
     backup = backed_up(ledger, tmp_path / "ledger.backup")
     ledger.close()
     plan = recovered([moved(data_key(1), 1, 1)], backup)
-    first = plan.contents.head.state.find(1)
+    state = plan.contents.head.state
+    first = state.find(1)
     assert first is not None
     assert (first.state, first.retired_at) == (GenerationState.RETAINED, None)
+    assert state.rotation is not None, "nothing would ever move this data key to generation 2"
+    assert (state.rotation.to, state.rotation.epoch, plan.unproved) == (2, 3, True)
+
+
+@pytest.mark.requirement("EKM-33")
+@pytest.mark.parametrize("integrated", [True, False])
+def test_a_data_key_that_only_the_vault_has_is_to_be_proved_before_an_older_key_is_let_go(
+    tmp_path: Path, *, integrated: bool
+) -> None:
+    ledger = create_sqlite_ledger(tmp_path / "ledger.db", cloud_state(), ACTOR, NOW)
+    enable(ledger)
+    confirm = [Confirm(2, key_arn(2), "Ada")] if integrated else []
+    for command in (
+        FinishRewrap(1, 0, 0, 0),
+        Confirm(1, key_arn(1), "Ada"),
+        Rotate(2, key_arn(2)),
+        FinishRewrap(2, 0, 0, 0),
+        *confirm,
+    ):
+        carry_out(ledger, command, ACTOR, NOW)
+    backup = backed_up(ledger, tmp_path / "ledger.backup")
+    ledger.close()
+    plan = recovered([moved(replace(data_key(1), verified=True), 2, 2)], backup)
+    again = opened(plan, tmp_path)
+    assert plan.unproved
+    assert [(row.generation, row.unverified) for row in again.census().rows] == [(2, 1)]
+    with pytest.raises(RefusedError, match="not complete"):
+        carry_out(again, Retire(1, 0, LastUse(LastUseKnowledge.NEVER_USED), 0, not_carried_over=()), ACTOR, LATER)
+    if not integrated:
+        carry_out(again, Confirm(2, key_arn(2), "Ada"), ACTOR, LATER)
+    current = again.head().state.current
+    assert current is not None
+    assert current.integrated_at is None
+    carry_out(again, FinishRewrap(3, 0, 0, 0), ACTOR, LATER)
+    assert again.head().state.rotation is None
+    again.close()
+
+
+def test_a_backup_that_lacks_data_keys_of_its_journal_is_not_taken_for_whole(tmp_path: Path) -> None:
+    ledger = create_sqlite_ledger(tmp_path / "ledger.db", cloud_state(), ACTOR, NOW)
+    for number in (1, 2):
+        ledger.add_data_key(data_key(number), ACTOR, NOW)
+    backup = backed_up(ledger, tmp_path / "ledger.backup")
+    ledger.close()
+    lossy = replace(backup, data_keys=lambda: iter((data_key(1),)))
+    with pytest.raises(DamagedError, match="tells of 2 data keys, but the backup and the vault have 1"):
+        recovered([], lossy)
+    assert len(list(recovered([data_key(2)], lossy).contents.data_keys())) == 2
 
 
 def test_declared_keys_are_remembered_so_that_none_comes_back() -> None:
