@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from cli.workspace import Workspace
     from engine.kms import Kms
     from engine.ledger.interface import Ledger
-    from engine.lifecycle import Command
+    from engine.lifecycle import Command, TenantState
     from engine.revocation import Done, Found
 
 _SAVED = ".keyturn/revoked-access.json"
@@ -37,14 +37,13 @@ def connect_by_region() -> Callable[[str], Kms]:
     return cache(connect)
 
 
-def reachable_ledger(workspace: Workspace) -> tuple[Ledger | None, KeyturnError | None]:
-    """The ledger, or why there is none to work with: that never prevents a revocation (EKM-10)."""
+def reachable_ledger(workspace: Workspace) -> tuple[Ledger | None, TenantState | None, KeyturnError | None]:
+    """The ledger and its state, or why there is none to work with: that never prevents a revocation (EKM-10)."""
     try:
         ledger = workspace.ledger()
-        ledger.head()
+        return ledger, ledger.head().state, None
     except KeyturnError as error:
-        return None, error
-    return ledger, None
+        return None, None, error
 
 
 def ask(workspace: Workspace, question: str, *, yes: bool) -> None:

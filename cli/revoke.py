@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from cli.workspace import Workspace
     from engine.errors import KeyturnError
-    from engine.ledger.interface import Ledger
+    from engine.ledger.interface import Census, Ledger
     from engine.revocation import Found
 
 
@@ -57,11 +57,10 @@ def command(way: str, yes: bool, by: str | None, declaration_path: Path, as_json
     from engine.revocation import Way, find_targets, revoke_keys
 
     workspace = load_workspace(declaration_path)
-    ledger, trouble = reachable_ledger(workspace)
+    ledger, state, trouble = reachable_ledger(workspace)
     troubles: list[KeyturnError] = [trouble] if trouble is not None else []
     if trouble is not None:
         warn(f"the ledger is not at hand ({trouble.message}); the keys are looked for without it")
-    state = ledger.head().state if ledger is not None else None
     connect = connect_by_region()
     found = find_targets(workspace.declaration, state, connect)
     require_targets(found)
@@ -88,16 +87,26 @@ def _show_impact(workspace: Workspace, found: Found, ledger: Ledger | None) -> N
 
     declaration = workspace.declaration
     workflows = [workflow for workflow in workflows_of(declaration.products) if workflow.uses_customer_key]
-    census = ledger.census() if ledger is not None else None
+    census = _census(ledger)
     note(f"This takes away the access to {len(found.targets)} keys of tenant {declaration.tenant}:")
     for target in found.targets:
-        known = census is not None and target.generation is not None
-        under = f"{census.under(target.generation)} data keys" if census and target.generation is not None else ""
+        under = f"  {census.under(target.generation)} data keys" if census and target.generation is not None else ""
         number = target.generation if target.generation is not None else "?"
-        note(f"  generation {number}  {target.key_arn}" + (f"  {under}" if known else ""))
+        note(f"  generation {number}  {target.key_arn}{under}")
     note(f"{len(workflows)} workflows will fail, from their next operation on:")
     for product in declaration.products:
         kinds = dict.fromkeys(workflow.kind.value for workflow in workflows if workflow.product is product)
         note(f"  {product.title}: {', '.join(kinds)}")
     note(f"An operation that is under way may still end, within {declaration.max_operation_seconds} seconds.")
     note("Legal hold downloads go on: they do not use these keys.")
+
+
+def _census(ledger: Ledger | None) -> Census | None:
+    """Where the data keys stand, or None where they cannot be counted: that does not prevent a revocation (EKM-10)."""
+    from engine.errors import KeyturnError
+
+    try:
+        return ledger.census() if ledger is not None else None
+    except KeyturnError as error:
+        warn(f"the data keys cannot be counted ({error.message})")
+        return None

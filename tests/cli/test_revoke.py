@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import shutil
+import sqlite3
+from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -362,3 +364,15 @@ def test_a_shared_ledger_that_is_out_of_reach_does_not_prevent_it(
     assert "the ledger is not at hand" in ended.err
     assert state_of(repository, first) == "Disabled"
     assert "revoked: true" in declared(repository)
+
+
+@pytest.mark.requirement("EKM-10")
+def test_data_keys_that_cannot_be_counted_do_not_prevent_it(repository: Repository) -> None:
+    first = repository.enabled()
+    with closing(sqlite3.connect(repository.folder / ".keyturn" / "ledger.db", isolation_level=None)) as ledger:
+        ledger.execute("DROP TABLE data_keys")
+    ended = repository.keyturn("revoke", "--yes")
+    assert ended.exit_code == 0, ended.err
+    assert "cannot be counted" in ended.err
+    assert state_of(repository, first) == "Disabled"
+    assert is_revoked(repository)
