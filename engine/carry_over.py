@@ -78,14 +78,12 @@ def _missing(older: tuple[KeyAccess, ...], newer: tuple[KeyAccess, ...], vendor:
             yield f"{grantee} has no grant of {', '.join(sorted(operations))}"
 
 
-_Likeness = tuple[str, frozenset[str], tuple[tuple[tuple[str, str], ...] | None, ...]]
+_Likeness = tuple[str, frozenset[str], tuple[object, ...]]
 
 
 def _likeness(grant: Grant) -> _Likeness:
     """What makes two grants alike: grantee, operations and constraints."""
-    constraints = (grant.encryption_context_equals, grant.encryption_context_subset)
-    ordered = tuple(None if one is None else tuple(sorted(one.items())) for one in constraints)
-    return grant.grantee_principal, grant.operations, ordered
+    return grant.grantee_principal, grant.operations, grant.constraints
 
 
 def _is_ours(grant: Grant, vendor: str) -> bool:

@@ -110,6 +110,12 @@ class Grant:
     source_arn: str | None = None
     issuing_account: str | None = None
 
+    @property
+    def constraints(self) -> tuple[object, ...]:
+        """What its use is bound to, so that two grants can be compared."""
+        contexts = (self.encryption_context_equals, self.encryption_context_subset)
+        return self.source_arn, *(None if one is None else tuple(sorted(one.items())) for one in contexts)
+
 
 class KeyState(Enum):
     """A key's state as DescribeKey tells it (AWS KMS Developer Guide, "Key states of AWS KMS keys")."""

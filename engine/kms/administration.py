@@ -148,10 +148,11 @@ class KeyAdministration:
     def create_grant(self, key_arn: str, grant: Grant) -> str:
         """Make a grant with the grantee, operations and constraints of another; returns its id."""
         constraints: Any = {
-            name: dict(value)
+            name: value
             for name, value in (
                 ("EncryptionContextEquals", grant.encryption_context_equals),
                 ("EncryptionContextSubset", grant.encryption_context_subset),
+                ("SourceArn", grant.source_arn),
             )
             if value is not None
         }

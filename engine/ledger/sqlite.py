@@ -250,7 +250,7 @@ def restore_sqlite_ledger(path: Path, contents: LedgerContents) -> None:
             entries = ((entry.number, entry.raw) for entry in contents.entries())
             connection.executemany("INSERT INTO journal VALUES (?, ?)", entries)
             connection.executemany(_INSERT, map(_row, contents.data_keys()))
-            connection.commit()
+            _commit_whole(connection, temporary)
 
     if not _place(path, build):
         raise not_empty(f"sqlite:///{path}")
@@ -278,16 +278,26 @@ def _place(path: Path, build: Callable[[Path], None]) -> bool:
 
 
 def _build(path: Path, state: TenantState, actor: Actor, at: datetime) -> None:
-    with translated(path):
-        connection = connect(path)
+    with translated(path), closing(connect(path)) as connection:
         connection.execute("BEGIN IMMEDIATE")
         make_schema(connection)
         encoded = encode_state(state)
         connection.execute("INSERT INTO head VALUES (1, 0, ?, ?, 0, ?)", (encoded, _epoch(state), GENESIS))
         details = {"tenant": state.tenant, "account_id": state.account_id, "region": state.region}
         _append(connection, Head(0, state, 0, GENESIS), "created", details, actor, at, state_hash(encoded))
-        connection.commit()
-        connection.close()  # the last connection moves everything from the write-ahead log into the file
+        _commit_whole(connection, path)
+
+
+def _commit_whole(connection: sqlite3.Connection, path: Path) -> None:
+    """Commit, and move everything into the file, without which the write-ahead log is let go.
+
+    Closing the last connection would move it, too, but says nothing where it cannot: on a full disk.
+    """
+    connection.commit()
+    connection.execute("PRAGMA busy_timeout = 0")  # nobody else has this file
+    busy, _, _ = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+    if busy:
+        raise MachineError(f"the ledger {str(path)!r} cannot be made: another process reads it", "try again")
 
 
 def _synchronise(folder: Path) -> None:

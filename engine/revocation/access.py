@@ -65,10 +65,10 @@ def give_back(kms: Kms, saved: SavedAccess, vendor_account_id: str) -> None:
     complete = policy_with(policy, saved.policy, vendor_account_id)
     if json.loads(complete) != json.loads(policy):
         kms.put_policy(saved.key_arn, complete)
-    present = {(g.grantee_principal, g.operations) for g in kms.grants(saved.key_arn)}
+    present = {(g.grantee_principal, g.operations, g.constraints) for g in kms.grants(saved.key_arn)}
     for grant in saved.grants:
         by_vendor = grant.issuing_account == vendor_account_id
-        if not by_vendor and (grant.grantee_principal, grant.operations) not in present:
+        if not by_vendor and (grant.grantee_principal, grant.operations, grant.constraints) not in present:
             kms.create_grant(saved.key_arn, grant)
 
 

@@ -207,6 +207,29 @@ def test_an_interrupted_taking_away_is_run_again_and_gives_everything_back(repos
 
 
 @pytest.mark.requirement("EKM-10")
+def test_a_grant_that_is_there_under_another_constraint_is_not_taken_for_the_one_to_give_back(
+    repository: Repository,
+) -> None:
+    first = repository.enabled()
+
+    def give(purpose: str) -> None:
+        repository.customer.kms.create_grant(
+            KeyId=first,
+            GranteePrincipal=f"arn:aws:iam::{VENDOR}:role/Worker",
+            Operations=["Decrypt"],
+            Constraints={"EncryptionContextSubset": {"keyturn:purpose": purpose}},
+        )
+
+    give("payload")
+    give("legal_hold")
+    before = sorted(str(grant.get("Constraints")) for grant in grants(repository, first))
+    assert repository.keyturn("revoke", "--yes", "--way", "access").exit_code == 0
+    give("payload")  # as after a kill of `reinstate` between the two
+    assert repository.keyturn("reinstate", "--yes").exit_code == 0
+    assert sorted(str(grant.get("Constraints")) for grant in grants(repository, first)) == before
+
+
+@pytest.mark.requirement("EKM-10")
 def test_a_policy_that_was_changed_meanwhile_keeps_its_change(repository: Repository) -> None:
     first = repository.enabled()
     assert repository.keyturn("revoke", "--yes", "--way", "access").exit_code == 0

@@ -8,21 +8,29 @@ import stat
 import subprocess
 import sys
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 from engine.errors import DamagedError, InputError, MachineError
 from engine.ledger import sqlite_connection
 from engine.ledger.opening import open_ledger, open_or_create_ledger
-from engine.ledger.sqlite import create_sqlite_ledger, open_sqlite_ledger
+from engine.ledger.sqlite import create_sqlite_ledger, open_sqlite_ledger, restore_sqlite_ledger
 from engine.ledger.sqlite_connection import connect
 from engine.ledger.sqlite_schema import STEPS, require_schema
 from engine.ledger.verification import verify_data_keys, verify_journal
 from engine.lifecycle import Register
 from engine.transitions import carry_out
 from tests.builders import ACTOR, DECLARATION, NOW, cloud_state, declaration, declared_generations, key_arn
+from tests.engine.ledger.test_backup import backed_up
 from tests.engine.ledger.test_ledger import data_key
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from engine.ledger.interface import DataKey
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -92,6 +100,31 @@ def test_a_maker_that_is_killed_leaves_nothing_in_the_ledgers_place(tmp_path: Pa
     assert not path.exists()
     make(path)
     open_sqlite_ledger(path).close()
+
+
+@pytest.mark.requirement("EKM-34")
+def test_a_recovered_ledger_that_cannot_be_made_whole_is_told_and_not_put_into_place(tmp_path: Path) -> None:
+    """What cannot leave the write-ahead log, because the disk is full or a reader keeps it, is not in the file."""
+    with closing(create_sqlite_ledger(tmp_path / "ledger.db", cloud_state(), ACTOR, NOW)) as ledger:
+        ledger.add_data_key(data_key(1), ACTOR, NOW)
+        contents = backed_up(ledger, tmp_path / "ledger.backup")
+    place = tmp_path / "recovered" / "ledger.db"
+    readers = []
+
+    def read_meanwhile() -> Iterator[DataKey]:
+        reader = sqlite3.connect(next(place.parent.glob(".ledger.db.*.new")), isolation_level=None)
+        reader.execute("BEGIN")
+        reader.execute("SELECT * FROM sqlite_master").fetchall()
+        readers.append(reader)
+        yield from contents.data_keys()
+
+    with pytest.raises(MachineError, match="cannot be made"):
+        restore_sqlite_ledger(place, replace(contents, data_keys=read_meanwhile))
+    readers.pop().close()
+    assert list(place.parent.iterdir()) == []
+    restore_sqlite_ledger(place, contents)
+    with closing(open_sqlite_ledger(place)) as again:
+        assert verify_data_keys(again, verify_journal(again)) == 1
 
 
 def test_many_makers_at_once_end_with_one_whole_ledger(tmp_path: Path) -> None:
