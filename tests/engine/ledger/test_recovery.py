@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
     from engine.ledger.contents import LedgerContents
     from engine.ledger.interface import DataKey, Ledger
+    from engine.lifecycle import Command
 
 LATER = NOW + timedelta(days=1)
 
@@ -155,14 +156,14 @@ def test_a_data_key_that_only_the_vault_has_is_to_be_proved_before_an_older_key_
 ) -> None:
     ledger = create_sqlite_ledger(tmp_path / "ledger.db", cloud_state(), ACTOR, NOW)
     enable(ledger)
-    confirm = [Confirm(2, key_arn(2), "Ada")] if integrated else []
-    for command in (
+    commands: list[Command] = [
         FinishRewrap(1, 0, 0, 0),
         Confirm(1, key_arn(1), "Ada"),
         Rotate(2, key_arn(2)),
         FinishRewrap(2, 0, 0, 0),
-        *confirm,
-    ):
+        *([Confirm(2, key_arn(2), "Ada")] if integrated else ()),
+    ]
+    for command in commands:
         carry_out(ledger, command, ACTOR, NOW)
     backup = backed_up(ledger, tmp_path / "ledger.backup")
     ledger.close()
