@@ -76,6 +76,16 @@ def another_recovery(location: str) -> ConflictError:
     )
 
 
+def recovery_taken_over(location: str) -> ConflictError:
+    """Another run of the same recovery began later, and goes on alone."""
+    return ConflictError(
+        "no-overwrite",
+        f"another run of this recovery into {location} began later, and goes on alone; this one stops",
+        ("EKM-34",),
+        "let the other one end; if it was broken off, run the command again",
+    )
+
+
 def recovery_under_way(location: str) -> ConflictError:
     """A recovery has begun and not ended; a new ledger in its place would forget what it brings back."""
     return ConflictError(

@@ -14,14 +14,16 @@
 - The census reads the local index alone, a few bytes for each data key, with strong consistency.
 
 Permissions, on the table and its indexes: `dynamodb:GetItem`, `BatchGetItem` and `Query` to read; `PutItem`,
-`UpdateItem` and `ConditionCheckItem` to write; `BatchWriteItem` and `DeleteItem` to recover a lost ledger. All
+`UpdateItem` and `ConditionCheckItem` to write; `DeleteItem`, too, to recover a lost ledger. All
 partition keys begin with the tenant, for a condition on `dynamodb:LeadingKeys`.
 """
 
 from __future__ import annotations
 
+import secrets
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 from engine.catalogue import Custody
@@ -31,6 +33,7 @@ from engine.ledger.conflicts import (
     has_data_key,
     lost_race,
     not_empty,
+    recovery_taken_over,
     recovery_under_way,
     require_current,
     superseded,
@@ -378,10 +381,12 @@ def create_dynamodb_ledger(table: DynamoDbTable, state: TenantState, actor: Acto
 def restore_dynamodb_ledger(table: DynamoDbTable, contents: LedgerContents) -> None:
     """Make a tenant's ledger with all that another one had.
 
-    The head comes last: until then there is no ledger, and the same recovery may be begun again after a break.
+    The head comes last: until then there is no ledger, and the same recovery may be begun again after a break. The
+    run that began last goes on alone: each write of an earlier one, however late it comes, is refused.
 
     Raises:
-        ConflictError: There is a ledger already, or another recovery has begun; nothing was overwritten.
+        ConflictError: There is a ledger already, another recovery has begun, or another run of this one took over;
+            nothing of a ledger was overwritten.
         DamagedError: The table holds remains of a ledger without a head.
     """
     head = contents.head
@@ -394,37 +399,38 @@ def restore_dynamodb_ledger(table: DynamoDbTable, contents: LedgerContents) -> N
             f"the table {table.name!r} has remains of a ledger of tenant {tenant!r} without a head",
             "bring the table back by its point-in-time recovery, or recover into another table",
         )
-    source = {":source": text(contents.source)}
+    run = secrets.token_hex(16)
     try:
         table.write(
             "put_item",
             {
-                "Item": {**mark, "source": text(contents.source)},
+                "Item": {**mark, "source": text(contents.source), "run": text(run)},
                 "ConditionExpression": "attribute_not_exists(#partition) OR #source = :source",
                 "ExpressionAttributeNames": {"#partition": PARTITION_KEY, "#source": "source"},
-                "ExpressionAttributeValues": source,
+                "ExpressionAttributeValues": {":source": text(contents.source)},
             },
         )
     except RefusedWriteError as error:
         raise another_recovery(f"dynamodb://{table.name}") from error
-    table.put_all(journal_item(tenant, entry) for entry in contents.entries())
-    table.put_all(
-        item
-        for data_key in contents.data_keys()
-        for item in (data_key_item(tenant, data_key), workload_item(tenant, data_key))
-    )
-    unchanged = {
-        "ConditionExpression": "#source = :source",
-        "ExpressionAttributeNames": {"#source": "source"},
-        "ExpressionAttributeValues": source,
+    still_ours = {
+        "Key": mark,
+        "ConditionExpression": "#run = :run",
+        "ExpressionAttributeNames": {"#run": "run"},
+        "ExpressionAttributeValues": {":run": text(run)},
     }
+    items = chain(
+        (journal_item(tenant, entry) for entry in contents.entries()),
+        (
+            item
+            for data_key in contents.data_keys()
+            for item in (data_key_item(tenant, data_key), workload_item(tenant, data_key))
+        ),
+    )
     try:
-        table.transact(
-            {"Put": {"Item": head_item(head, encode_state(head.state)), **_NEW}},
-            {"Delete": {"Key": mark, **unchanged}},
-        )
+        table.put_all(items, still_ours)
+        table.transact({"Put": {"Item": head_item(head, encode_state(head.state)), **_NEW}}, {"Delete": still_ours})
     except RefusedWriteError as error:
-        raise not_empty(f"dynamodb://{table.name}") from error
+        raise recovery_taken_over(f"dynamodb://{table.name}") from error
 
 
 def _has_remains(table: DynamoDbTable, tenant: str) -> bool:

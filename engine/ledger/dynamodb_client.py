@@ -12,6 +12,7 @@ from __future__ import annotations
 import random
 import time
 from contextlib import contextmanager
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from engine.errors import AwsError, DamagedError, InputError
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 _ATTEMPTS = 12
 _LONGEST_WAIT = 1.0  # seconds
 _BATCH = 100  # BatchGetItem takes no more
-_WRITTEN = 25  # nor does BatchWriteItem
+_WRITTEN = 100  # nor does TransactWriteItems
 _PASSING = {"TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded"}
 _BUSY = {
     "ProvisionedThroughputExceededException",
@@ -161,16 +162,15 @@ class DynamoDbTable:
         items = [{kind: {"TableName": self.name, **members} for kind, members in write.items()} for write in writes]
         self._until_free("TransactWriteItems", lambda: self._client.transact_write_items(TransactItems=items))
 
-    def put_all(self, items: Iterable[Item]) -> None:
-        """Write items without conditions, in the place of what stands there, in batches."""
-        batch: list[Any] = []
-        for item in items:
-            batch.append({"PutRequest": {"Item": item}})
-            if len(batch) == _WRITTEN:
-                self._put_batch(batch)
-                batch = []
-        if batch:
-            self._put_batch(batch)
+    def put_all(self, items: Iterable[Item], check: Mapping[str, Any]) -> None:
+        """Write items in the place of what stands there, in transactions, each only where a condition check holds.
+
+        Raises:
+            RefusedWriteError: The check said no; what was written before stays.
+            AwsError: The items were in use by other transactions all the time.
+        """
+        for batch in _batches(items, _WRITTEN - 1):
+            self.transact({"ConditionCheck": check}, *({"Put": {"Item": item}} for item in batch))
 
     def close(self) -> None:
         """Let go of its connections."""
@@ -187,15 +187,6 @@ class DynamoDbTable:
                 attempt = self._wait(attempt)
             else:
                 return
-
-    def _put_batch(self, batch: list[Any]) -> None:
-        left: Any = {self.name: batch}
-        attempt = 0
-        while left:
-            with self._translated("BatchWriteItem"):
-                left = self._client.batch_write_item(RequestItems=left).get("UnprocessedItems")
-            if left:
-                attempt = self._wait(attempt)
 
     def _pages(self, request: Mapping[str, Any], first: int | None) -> Iterator[Item]:
         more: dict[str, Any] = {} if first is None else {"Limit": first}
@@ -266,6 +257,12 @@ class DynamoDbTable:
             "check the credentials in use and their IAM policy"
             " (engine/ledger/dynamodb.py names the permissions that it needs)",
         )
+
+
+def _batches(items: Iterable[Item], size: int) -> Iterator[list[Item]]:
+    rest = iter(items)
+    while batch := list(islice(rest, size)):
+        yield batch
 
 
 class _PassingTroubleError(Exception):

@@ -35,7 +35,6 @@ MAX_SORT_KEY_BYTES = 1024
 
 READ_ACTIONS = ("dynamodb:GetItem", "dynamodb:BatchGetItem", "dynamodb:Query")
 WRITE_ACTIONS = ("dynamodb:PutItem", "dynamodb:UpdateItem", "dynamodb:DeleteItem", "dynamodb:ConditionCheckItem")
-RECOVERY_ACTIONS = ("dynamodb:BatchWriteItem",)  # besides the others, for `keyturn ledger recover`
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,10 +22,11 @@ from tests.engine.ledger.test_ledger import data_key, enable, everything, reopen
 from tests.ledger_stores import KINDS, TENANT, DynamoDbStore, LedgerStore, SqliteStore
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
     from engine.ledger.contents import LedgerContents
-    from engine.ledger.interface import Ledger
+    from engine.ledger.interface import DataKey, Ledger
 
 
 def filled(store: LedgerStore) -> Ledger:
@@ -118,6 +119,31 @@ def test_a_recovery_that_was_broken_off_leaves_no_ledger_and_is_begun_again(
             store.create(cloud_state())
     restore(store, contents)
     assert everything(reopened(store)) == before
+
+
+@pytest.mark.requirement("EKM-34")
+def test_a_recovery_that_another_run_overtook_writes_nothing_more(
+    sqlite_store: SqliteStore, dynamodb_store: DynamoDbStore, tmp_path: Path
+) -> None:
+    ledger = filled(sqlite_store)
+    contents = backed_up(ledger, tmp_path / "ledger.backup")
+    ledger.close()
+    recovered: list[Ledger] = []
+
+    def overtaken() -> Iterator[DataKey]:
+        restore(dynamodb_store, contents)
+        recovered.append(reopened(dynamodb_store))
+        old = data_key(2)
+        moved = replace(old, generation=1, key_arn=str(key_arn(1)), ciphertext=b"newer")
+        assert recovered[0].replace_wrapping(old, moved, 1)
+        yield from contents.data_keys()
+
+    with pytest.raises(ConflictError, match="goes on alone"):
+        restore(dynamodb_store, replace(contents, data_keys=overtaken))
+    again = recovered[0].data_key(data_key(2).data_key_id)
+    assert again is not None
+    assert again.generation == 1, "the wrapping went back to the older key"
+    assert verify_data_keys(recovered[0], verify_journal(recovered[0])) == 2
 
 
 def test_remains_of_a_ledger_without_its_head_are_not_overwritten(
