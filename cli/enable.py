@@ -158,7 +158,7 @@ def _require_vendor_for_service_keys(ledger: Ledger, vendor_given: bool) -> None
     if left and not vendor_given:
         raise RefusedError(
             "precedence",
-            f"{left} data keys stand under Druva's own key: only the vendor's credentials can move them",
+            f"data keys under Druva's own key ({left}) can only be moved with the vendor's credentials",
             ("EKM-12",),
             "give them with --vendor-profile",
         )
@@ -181,10 +181,11 @@ def _agreement(terms: bytes | None, agree_terms: str | None, agreed_by: str | No
                 name = str(click.prompt("Your name", default="", show_default=False, err=True)).strip()
             if name:
                 return _Agreed(name, digest)
+    given = f"{hashlib.sha256(terms).hexdigest()}, which is this file's," if terms is not None else "SHA256"
     raise RefusedError(
         "agreement",
         "the legal terms are not agreed to: the key stays registered, and Cloud Key Management in force",
         ("EKM-26",),
         "save the terms that the Druva console shows as a text file; then agree on a terminal with --terms FILE,"
-        " or with --terms FILE --agree-terms SHA256 --agreed-by NAME",
+        f" or with --terms FILE --agree-terms {given} --agreed-by NAME",
     )

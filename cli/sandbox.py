@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import shlex
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 import click
 
@@ -62,8 +65,21 @@ def _as_span(_context: click.Context, _parameter: click.Parameter, text: str | N
         raise click.BadParameter(f"{error.message}; expected {error.hint}") from error
 
 
-def _port_option(function: Callable[..., None]) -> Callable[..., None]:
-    return click.option("--port", type=click.IntRange(1, 65535), default=DEFAULT_PORT, show_default=True)(function)
+def _port_in_use() -> int:
+    """The port of the sandbox that this environment is for (`keyturn sandbox env`), or else the usual one."""
+    if os.environ.get("KEYTURN_SANDBOX"):
+        with suppress(ValueError):
+            return urlsplit(os.environ.get("AWS_ENDPOINT_URL", "")).port or DEFAULT_PORT
+    return DEFAULT_PORT
+
+
+def _running_option(function: Callable[..., None]) -> Callable[..., None]:
+    return click.option(
+        "--port",
+        type=click.IntRange(1, 65535),
+        default=_port_in_use,
+        show_default=f"of the sandbox in the environment, else {DEFAULT_PORT}",
+    )(function)
 
 
 @click.group("sandbox", invoke_without_command=True)
@@ -129,7 +145,7 @@ def command(
 
 @command.command("env")
 @click.option("--as", "identity", type=click.Choice(["customer", "vendor"]), required=True, help="Which account.")
-@_port_option
+@click.option("--port", type=click.IntRange(1, 65535), default=DEFAULT_PORT, show_default=True)
 @json_option
 def env(identity: str, port: int, as_json: bool) -> None:
     """Print the environment for one of the two accounts of a running sandbox, to be evaluated by a shell."""
@@ -150,7 +166,7 @@ def env(identity: str, port: int, as_json: bool) -> None:
 @click.argument("lines", nargs=-1, callback=_as_faults, metavar="[FAULT]...")
 @click.option("--remove", "removed", type=int, multiple=True, metavar="N", help="Take fault number N away.")
 @click.option("--clear", is_flag=True, help="Take all faults and delays away first.")
-@_port_option
+@_running_option
 @json_option
 def fault(lines: tuple[str, ...], removed: tuple[int, ...], clear: bool, port: int, as_json: bool) -> None:
     """List the faults of a running sandbox, and change them."""
@@ -169,7 +185,7 @@ def fault(lines: tuple[str, ...], removed: tuple[int, ...], clear: bool, port: i
 
 @command.command("clock")
 @click.option("--forward", callback=_as_span, metavar="SPAN", help="Move it forward, such as 30d, 12h or 90s.")
-@_port_option
+@_running_option
 @json_option
 def clock(forward: timedelta | None, port: int, as_json: bool) -> None:
     """Show the clock of a running sandbox, or move it forward so that a deletion window passes."""
@@ -203,7 +219,7 @@ def tenant(folder: Path, megabytes: int, seed: int, as_json: bool) -> None:
 @command.command("key-store")
 @click.argument("store_id", metavar="CUSTOM_KEY_STORE_ID")
 @click.option("--reachable/--unreachable", required=True, help="Whether what is behind it answers.")
-@_port_option
+@_running_option
 def key_store(store_id: str, reachable: bool, port: int) -> None:
     """Let what is behind a connected custom key store of a running sandbox fail, or answer again.
 

@@ -145,7 +145,9 @@ def _observe(workspace: Workspace, names: list[str]) -> dict[str, Observation]:
             kms = connect(workspace.declaration.account.region)
             observations[name] = Observation(kms.describe(name))
         except KeyAccessError as error:
-            observations[name] = Observation(None, f"{error.failure.value} ({error.aws_code or 'no answer of AWS'})")
+            # For a key or an alias that is not there yet: nothing is wrong with it.
+            what = "not found" if error.aws_code == "NotFoundException" else error.failure.value
+            observations[name] = Observation(None, f"{what} ({error.aws_code or 'no answer of AWS'})")
     return observations
 
 
@@ -161,7 +163,7 @@ def _tell(situation: Situation) -> None:
         (_row(standing) for standing in situation.generations),
     )
     if situation.under_service_key:
-        click.echo(f"\n{situation.under_service_key} data keys stand under Druva's own key (generation 0).")
+        click.echo(f"\nData keys under Druva's own key (generation 0): {situation.under_service_key}")
     for concern in situation.concerns:
         warn(concern)
     if situation.next_steps:

@@ -185,7 +185,7 @@ def _next_steps(declaration: Declaration, state: TenantState) -> list[str]:
     if state.mode is Mode.CLOUD:
         if not declaration.vendor.activated:
             return ["Ask Druva Support to activate Enterprise Key Management, then set druva.activated: true."]
-        return [f"`keyturn enable --key-arn ARN` enables the key of generation {declaration.current}."]
+        return [f"`keyturn enable --key-arn ARN --terms FILE` enables the key of generation {declaration.current}."]
     steps: list[str] = []
     current, rotation = state.current, state.rotation
     if current is None:

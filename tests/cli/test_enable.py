@@ -51,6 +51,7 @@ def test_without_an_agreement_the_key_stays_registered_and_nothing_is_enabled(
     ended = repository.keyturn("enable", "--key-arn", arn, *arguments)
     assert ended.exit_code == 1
     assert "not agreed to" in ended.err
+    assert f"--agree-terms {DIGEST if arguments else 'SHA256'}" in ended.err
     assert "EKM-26" in ended.err
     status = repository.keyturn("status", "--offline", "--json").document
     assert status["external_cloud_key_management"] == "Disabled"

@@ -120,6 +120,19 @@ def test_faults_and_the_clock_of_a_running_sandbox_are_changed_from_the_command_
         assert capsys.readouterr().out.strip().endswith("+00:00")
 
 
+def test_in_a_sandboxs_environment_its_port_needs_no_naming(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with served(tmp_path, "--fault", "drop s3:PutObject after count=1") as (_, port):
+        assert run(["sandbox", "env", "--as", "customer", "--port", str(port), "--json"]) == 0
+        for name, value in json.loads(capsys.readouterr().out).items():
+            monkeypatch.setenv(name, value)
+        assert run(["sandbox", "fault"]) == 0
+        assert "drop s3:PutObject" in capsys.readouterr().out
+        monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:nonsense")
+        assert run(["sandbox", "fault", "--port", str(port)]) == 0
+
+
 @pytest.mark.parametrize(
     "arguments",
     [["fault", "drop Decrypt"], ["fault", "drop", "kms:Decrypt"], ["clock", "--forward", "soon"], ["--fault", "no"]],
