@@ -116,13 +116,21 @@ def read_entry(raw: bytes, number: int) -> JournalEntry:
             previous=document["previous"],
             raw=raw,
         )
-    except (ValueError, KeyError, TypeError) as error:
+        canonical = rfc8785.dumps(document)
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise DamagedError(f"journal entry {number} cannot be read: {error}") from error
     if entry.number != number:
         raise DamagedError(f"journal entry {number} carries the number {entry.number}")
-    if rfc8785.dumps(document) != raw:
+    if canonical != raw:
         raise DamagedError(f"journal entry {number} is not in canonical form")
+    if not _is_well_formed(entry):
+        raise DamagedError(f"journal entry {number} is not in an entry's form")
     return entry
+
+
+def _is_well_formed(entry: JournalEntry) -> bool:
+    texts = (entry.event, entry.identity, entry.command, entry.version, entry.state_sha256, entry.previous)
+    return all(isinstance(text, str) for text in texts) and isinstance(entry.details, dict)
 
 
 def _kms_requests(document: dict[str, Any] | None) -> KmsRequests:

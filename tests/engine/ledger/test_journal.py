@@ -78,3 +78,22 @@ def test_a_chain_that_was_written_anew_does_not_match_the_head() -> None:
 def test_no_stored_bytes_whatsoever_give_anything_but_a_damaged_journal(raw: bytes) -> None:
     with pytest.raises(DamagedError):
         read_entry(raw, 1)
+
+
+@pytest.mark.parametrize(
+    ("written", "instead"),
+    [
+        (b'"number":1,"previous"', b'"number":1e400,"previous"'),
+        (b'"details":{', b'"details":{"large":1152921504606846976,'),
+        (b'"details":{', b'"details":{"a":NaN,'),
+        (b'"details":{', b'"details":{"a":"\\ud800",'),
+        (b'"details":{"name":"\xc3\xa9\xe2\x80\xa8","number":1}', b'"details":["name"]'),
+        (b'"event":"something"', b'"event":7'),
+        (b'"details":{', b'"details":' + b"[" * 100_000),
+    ],
+)
+def test_an_entry_with_values_that_no_entry_has_is_damaged(written: bytes, instead: bytes) -> None:
+    raw = ENTRIES[0].raw
+    assert written in raw
+    with pytest.raises(DamagedError):
+        read_entry(raw.replace(written, instead), 1)
