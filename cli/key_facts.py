@@ -11,7 +11,7 @@ from engine.lifecycle import LastUse, LastUseKnowledge
 
 if TYPE_CHECKING:
     from engine.carry_over import KeyAccess
-    from engine.kms import KeyUsage, Kms
+    from engine.kms import Kms
     from engine.ledger.interface import Actor
     from engine.lifecycle import Generation
 
@@ -82,7 +82,7 @@ def last_use(key_arn: str | None) -> tuple[LastUse, str | None]:
     except (KeyAccessError, AwsError) as error:
         return LastUse(LastUseKnowledge.UNKNOWN), f"the key's last use is unknown: {error.message}"
     used = [usage.last_used_at for usage in usages if usage.last_used_at is not None]
-    blind = next((usage for usage in usages if _is_blind(usage)), None)
+    blind = next((usage for usage in usages if usage.is_blind), None)
     if used:
         return LastUse(LastUseKnowledge.USED, max(used)), None
     if blind is None:
@@ -111,8 +111,3 @@ def _access(key_arn: str) -> tuple[KeyAccess, ...]:
         kms = _connected(parse_key_arn(arn).region)
         found.append(KeyAccess(arn, kms.policy(arn), kms.grants(arn)))
     return tuple(found)
-
-
-def _is_blind(usage: KeyUsage) -> bool:
-    """Whether no record is no proof: the key is older than the records."""
-    return usage.last_used_at is None and usage.created_at < usage.tracked_since

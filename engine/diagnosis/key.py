@@ -167,11 +167,13 @@ def compare_last_use(state: TenantState, case: Case) -> Iterator[Difference]:
         return
     if case.known.state not in {GenerationState.RETAINED, GenerationState.RETIRED}:
         return
-    if case.facts.usage is None:
-        reason = case.facts.troubles.get("usage", "nobody looked")
+    usage = case.facts.usage
+    if usage is None or usage.is_blind:
+        reason = f"recorded since {usage.tracked_since:%Y-%m-%d} only" if usage is not None else None
+        reason = reason or case.facts.troubles.get("usage", "nobody looked")
         yield unseen(case.number, "last use", reason, "Whether something still uses the old key is not known.")
         return
-    used = case.facts.usage.last_used_at
+    used = usage.last_used_at
     if used is not None and used > current.integrated_at:
         yield Difference(
             case.number,

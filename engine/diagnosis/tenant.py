@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from engine.declaration import Declaration, DeclaredGeneration
-    from engine.ledger.interface import Census
+    from engine.ledger.interface import Census, CensusRow
     from engine.lifecycle import Generation, TenantState
 
 _DECLARED_AS = {
@@ -95,6 +95,8 @@ def compare_census(state: TenantState, census: Census) -> Iterator[Difference]:
                 "Records were altered: they name another key than their generation's.",
                 "bring the ledger back from a backup",
             )
+        elif state.rotation is None and state.mode is Mode.ENTERPRISE:
+            yield from _compare_standing(state, row)
         if row.set_aside:
             yield Difference(
                 row.generation,
@@ -104,6 +106,24 @@ def compare_census(state: TenantState, census: Census) -> Iterator[Difference]:
                 "They could not be moved; what they protect still depends on the older key.",
                 f"`keyturn rotate --to {state.current_number}` tries them again",
             )
+
+
+def _compare_standing(state: TenantState, row: CensusRow) -> Iterator[Difference]:
+    """Where no move is in flight every data key stands under the current key, and is proved to open there."""
+    seen = None
+    if row.generation != state.current_number:
+        seen = f"{row.data_keys} under its key"
+    elif row.unverified:
+        seen = f"{row.unverified} not proved to open"
+    if seen is not None:
+        yield Difference(
+            row.generation,
+            "data keys",
+            seen,
+            "all proved under the current key, as no move is in flight",
+            "Nothing moves or proves them: the older key can never be retired.",
+            "`keyturn verify` shows whether the ledger is intact; a rotation to a further generation moves them",
+        )
 
 
 def compare_declared_state(

@@ -69,6 +69,11 @@ class KeyUsage:
     tracked_since: datetime
     created_at: datetime
 
+    @property
+    def is_blind(self) -> bool:
+        """Whether no record is no proof: the key is older than the records."""
+        return self.last_used_at is None and self.created_at < self.tracked_since
+
 
 class KeyAdministration:
     """AWS KMS with one set of credentials in one Region: what is done to keys, not with them.
