@@ -14,10 +14,10 @@ from cli.options import declaration_option, json_option, signing_key_option
 from engine.printing import printable
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable
 
     from cli.workspace import Workspace
-    from engine.ledger.interface import Head, Ledger
+    from engine.ledger.interface import Ledger
     from engine.ledger.journal import JournalEntry
 
 _FORMS = ["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%d %H:%M:%S"]
@@ -77,12 +77,13 @@ def command(
     The whole journal's chain is checked while it is read, whatever is shown of it.
     """
     from cli.workspace import load_workspace
+    from engine.ledger.verification import checked_entries
 
     selected = _Selection(**selection)
     workspace = load_workspace(declaration_path)
     ledger = workspace.ledger()
     head = ledger.head()
-    entries = [entry for entry in _checked(ledger, head) if selected.holds(entry)]
+    entries = [entry for entry in checked_entries(ledger, head) if selected.holds(entry)]
     if selected.last is not None:
         entries = entries[-selected.last :]
     if checkpoint_path is not None:
@@ -91,26 +92,6 @@ def command(
         print_json([_document(entry) for entry in entries])
         return
     _tell(entries)
-
-
-def _checked(ledger: Ledger, head: Head) -> Iterator[JournalEntry]:
-    """The journal as of a head, its chain checked behind the last entry.
-
-    Raises:
-        DamagedError: An entry is altered, missing, inserted or out of place.
-    """
-    from engine.errors import DamagedError
-    from engine.ledger.journal import walk_chain
-    from engine.ledger.verification import entries_at
-
-    length, last_hash = 0, ""
-    for entry in walk_chain(entries_at(ledger, head)):
-        length, last_hash = entry.number, entry.hash
-        yield entry
-    if (length, last_hash) != (head.journal_length, head.journal_hash):
-        raise DamagedError(
-            f"the journal ends at entry {length}, but the head says {head.journal_length} with another hash"
-        )
 
 
 def _export_checkpoint(workspace: Workspace, ledger: Ledger, path: Path, signing_key: str | None) -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from cli.display import note, warn
-from engine.errors import DamagedError, ExitCode, InputError, KeyAccessError
+from engine.errors import AwsError, DamagedError, ExitCode, InputError, KeyAccessError, MachineError
 
 if TYPE_CHECKING:
     from cli.options import MoveOptions
@@ -76,6 +76,7 @@ def rewrap(
     Raises:
         KeyAccessError: A key is revoked, denied or out of reach; the hint says how to go on.
         DamagedError: A record of the ledger cannot be read; all others were moved.
+        AwsError, MachineError: The ledger or the vault cannot be written; the hint says how to go on.
     """
     from cli.main import TerminatedError
     from cli.progress import progress
@@ -104,7 +105,7 @@ def rewrap(
     except (KeyboardInterrupt, TerminatedError):
         note(f"hint: {resume}")
         raise
-    except (KeyAccessError, InputError, DamagedError) as error:
+    except (KeyAccessError, AwsError, InputError, DamagedError, MachineError) as error:
         error.hint = f"{error.hint}; {resume}" if error.hint else resume
         raise
     finally:

@@ -30,9 +30,9 @@ from engine.ledger.contents import LedgerContents
 from engine.ledger.data_key_document import data_key_document, read_data_key_document
 from engine.ledger.heads import read_head
 from engine.ledger.interface import PURPOSES, Head
-from engine.ledger.journal import GENESIS, read_entry, verify_chain, walk_chain
+from engine.ledger.journal import read_entry, verify_chain
 from engine.ledger.state_document import encode_state
-from engine.ledger.verification import CREATED, RESTORE, entries_at, told_data_keys
+from engine.ledger.verification import CREATED, RESTORE, checked_entries, told_data_keys
 from engine.times import format_time
 
 if TYPE_CHECKING:
@@ -127,7 +127,7 @@ def _write_once(ledger: Ledger, stream: BinaryIO, version: str, at: datetime) ->
         if entry.event == CREATED and entry.number <= head.journal_length:
             write(_made_meanwhile(ledger, entry))
     told = 0
-    for entry in _checked(ledger, head):
+    for entry in checked_entries(ledger, head):
         told += told_data_keys(entry)
         writer.line({"entry": entry.raw.decode("utf-8")})
     if len(written) != told:
@@ -152,16 +152,6 @@ def _made_meanwhile(ledger: Ledger, entry: JournalEntry) -> DataKey:
     if found is None:
         raise DamagedError(f"the ledger has lost the data key that journal entry {entry.number} tells of")
     return found
-
-
-def _checked(ledger: Ledger, head: Head) -> Iterator[JournalEntry]:
-    """The journal as of a head, its chain checked behind the last entry."""
-    length, last_hash = 0, GENESIS
-    for entry in walk_chain(entries_at(ledger, head)):
-        length, last_hash = entry.number, entry.hash
-        yield entry
-    if (length, last_hash) != (head.journal_length, head.journal_hash):
-        raise DamagedError(f"the journal ends at entry {length}, but the head says {head.journal_length}")
 
 
 def read_backup(path: Path) -> LedgerContents:

@@ -17,11 +17,11 @@ from typing import TYPE_CHECKING
 from engine.catalogue import Custody
 from engine.errors import ConflictError, DamagedError
 from engine.ledger.interface import PURPOSES
-from engine.ledger.journal import walk_chain
+from engine.ledger.journal import GENESIS, walk_chain
 from engine.lifecycle import SERVICE_GENERATION
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from engine.evidence import Checkpoint
     from engine.ledger.interface import DataKey, Head, Ledger
@@ -168,6 +168,17 @@ def _misplaced(data_key: DataKey, head: Head) -> DamagedError:
     )
 
 
-def entries_at(ledger: Ledger, head: Head) -> Iterable[JournalEntry]:
-    """The journal as of a head, and nothing that came later."""
-    return (entry for entry in ledger.journal() if entry.number <= head.journal_length)
+def checked_entries(ledger: Ledger, head: Head) -> Iterator[JournalEntry]:
+    """The journal as of a head and nothing that came later, its chain checked behind the last entry.
+
+    Raises:
+        DamagedError: An entry is altered, missing, inserted or out of place.
+    """
+    length, last_hash = 0, GENESIS
+    for entry in walk_chain(entry for entry in ledger.journal() if entry.number <= head.journal_length):
+        length, last_hash = entry.number, entry.hash
+        yield entry
+    if (length, last_hash) != (head.journal_length, head.journal_hash):
+        raise DamagedError(
+            f"the journal ends at entry {length}, but the head says {head.journal_length} with another hash", RESTORE
+        )
