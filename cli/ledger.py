@@ -39,6 +39,7 @@ def backup(file: Path, declaration_path: Path, as_json: bool) -> None:
     """
     from cli.main import VERSION
     from cli.workspace import load_workspace, now
+    from engine.durable import synchronise
     from engine.ledger.backup import read_backup, write_backup
 
     workspace = load_workspace(declaration_path)
@@ -55,6 +56,7 @@ def backup(file: Path, declaration_path: Path, as_json: bool) -> None:
                 os.fsync(stream.fileno())
             read_backup(temporary)
             os.link(temporary, file)
+            synchronise(file.parent)
         finally:
             temporary.unlink(missing_ok=True)
     except OSError as error:

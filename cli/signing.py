@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import json
-import os
-import secrets
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
+from engine.durable import write_whole
 from engine.errors import InputError, MachineError
 
 if TYPE_CHECKING:
@@ -62,18 +61,7 @@ def write_statement(path: Path, data: bytes, what: str) -> None:
         MachineError: It cannot be written.
     """
     _require_statement_or_nothing(path, what)
-    temporary = path.with_name(f".{path.name}.{secrets.token_hex(8)}.new")
-    try:
-        try:
-            with temporary.open("xb") as stream:
-                stream.write(data)
-                stream.flush()
-                os.fsync(stream.fileno())
-            temporary.replace(path)
-        finally:
-            temporary.unlink(missing_ok=True)
-    except OSError as error:
-        raise MachineError(f"{what} {str(path)!r} cannot be written: {error.strerror}") from error
+    write_whole(path, data, what)
 
 
 def _require_statement_or_nothing(path: Path, what: str) -> None:

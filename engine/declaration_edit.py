@@ -5,13 +5,12 @@ The new file is written beside the old one and takes its place in one step, so t
 
 from __future__ import annotations
 
-import os
-import secrets
-import shutil
+import stat
 from typing import TYPE_CHECKING
 
 from engine.declaration import read_declaration
-from engine.errors import InputError, MachineError
+from engine.durable import write_whole
+from engine.errors import InputError
 from engine.located_yaml import read_file
 
 if TYPE_CHECKING:
@@ -48,21 +47,5 @@ def set_revoked(path: Path, *, revoked: bool) -> bool:
     changed = "".join(lines).encode("utf-8")
     if read_declaration(str(path), changed).value != {**document.value, "revoked": revoked}:
         raise InputError(f"{path}: `revoked` cannot be changed safely", f"write revoked: {new} yourself")
-    _replace(path, changed)
+    write_whole(path, changed, "the declaration", mode=stat.S_IMODE(path.stat().st_mode))
     return True
-
-
-def _replace(path: Path, data: bytes) -> None:
-    temporary = path.with_name(f".{path.name}.{secrets.token_hex(8)}.new")
-    try:
-        try:
-            with temporary.open("xb") as stream:
-                stream.write(data)
-                stream.flush()
-                os.fsync(stream.fileno())
-            shutil.copymode(path, temporary)
-            temporary.replace(path)
-        finally:
-            temporary.unlink(missing_ok=True)
-    except OSError as error:
-        raise MachineError(f"{str(path)!r} cannot be written: {error.strerror}") from error

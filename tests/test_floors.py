@@ -18,6 +18,7 @@ FLOORS = (
         "engine.arn",
         "engine.times",
         "engine.printing",
+        "engine.durable",
         "engine.catalogue",
         "engine.located_yaml",
         "engine.schema_check",

@@ -14,6 +14,7 @@ import stat
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
+from engine.durable import synchronise
 from engine.errors import InputError, MachineError, UntrustedError
 from engine.located_yaml import read_file
 
@@ -212,6 +213,7 @@ def create_key_file(path: Path) -> VerificationKey:
             stream.write(data)
             stream.flush()
             os.fsync(stream.fileno())
+        synchronise(path.parent)
     except FileExistsError as error:
         raise InputError(f"{str(path)!r} exists: a signing key is never overwritten", "give another name") from error
     except OSError as error:

@@ -14,6 +14,7 @@ from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING, Any
 
 from engine.catalogue import Custody
+from engine.durable import synchronise
 from engine.errors import DamagedError, InputError, MachineError
 from engine.ledger.conflicts import has_data_key, lost_race, not_empty, require_current, superseded
 from engine.ledger.heads import read_head
@@ -271,7 +272,7 @@ def _place(path: Path, build: Callable[[Path], None]) -> bool:
         finally:
             for suffix in ("", "-wal", "-shm"):
                 temporary.with_name(temporary.name + suffix).unlink(missing_ok=True)
-        _synchronise(path.parent)
+        synchronise(path.parent)
     except OSError as error:
         raise MachineError(f"the ledger {str(path)!r} cannot be made: {error.strerror}") from error
     return True
@@ -298,14 +299,6 @@ def _commit_whole(connection: sqlite3.Connection, path: Path) -> None:
     busy, _, _ = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
     if busy:
         raise MachineError(f"the ledger {str(path)!r} cannot be made: another process reads it", "try again")
-
-
-def _synchronise(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def open_sqlite_ledger(path: Path) -> SqliteLedger:

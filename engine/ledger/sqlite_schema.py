@@ -9,12 +9,12 @@
 
 from __future__ import annotations
 
-import os
 import secrets
 import sqlite3
 from contextlib import closing
 from typing import TYPE_CHECKING
 
+from engine.durable import synchronise
 from engine.errors import DamagedError, MachineError
 from engine.ledger.sqlite_connection import translated
 
@@ -131,9 +131,9 @@ def _copy(path: Path, version: int) -> Path:
                 closing(sqlite3.connect(temporary)) as target,
             ):
                 source.backup(target)
-            _synchronise(temporary)
+            synchronise(temporary)
             temporary.replace(copy)
-            _synchronise(path.parent)
+            synchronise(path.parent)
         finally:
             for suffix in ("", "-wal", "-shm", "-journal"):
                 temporary.with_name(temporary.name + suffix).unlink(missing_ok=True)
@@ -142,12 +142,3 @@ def _copy(path: Path, version: int) -> Path:
             f"the ledger {str(path)!r} has an older schema, and no copy of it can be made: {error.strerror}"
         ) from error
     return copy
-
-
-def _synchronise(path: Path) -> None:
-    """Make a file, or a folder's list of files, durable."""
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -7,12 +7,11 @@ a policy that still names the vendor is newer than the saved one, and a grant th
 from __future__ import annotations
 
 import json
-import os
-import secrets
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from engine.access import Grant
+from engine.durable import write_whole
 from engine.errors import InputError, MachineError
 
 if TYPE_CHECKING:
@@ -53,11 +52,11 @@ def read_saved(path: Path) -> dict[str, SavedAccess]:
     Raises:
         InputError: The file cannot be read.
     """
-    if not path.exists():
-        return {}
     try:
         documents = json.loads(path.read_text(encoding="utf-8"))
         return {document["key_arn"]: _decode(document) for document in documents}
+    except FileNotFoundError:
+        return {}
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise InputError(
             f"what was saved of the vendor's access cannot be read: {str(path)!r}",
@@ -75,22 +74,13 @@ def write_saved(path: Path, saved: Iterable[SavedAccess]) -> None:
         {**asdict(access), "grants": [{**asdict(g), "operations": sorted(g.operations)} for g in access.grants]}
         for access in saved
     ]
-    temporary = path.with_name(f".{path.name}.{secrets.token_hex(8)}.new")
+    data = json.dumps(documents, indent=2).encode()
+    hint = "what the vendor has could not be given back; `keyturn revoke --way disable` needs no file"
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            with temporary.open("x", encoding="utf-8") as stream:
-                json.dump(documents, stream, indent=2)
-                stream.flush()
-                os.fsync(stream.fileno())
-            temporary.replace(path)
-        finally:
-            temporary.unlink(missing_ok=True)
     except OSError as error:
-        raise MachineError(
-            f"{str(path)!r} cannot be written: {error.strerror}",
-            "what the vendor has could not be given back; `keyturn revoke --way disable` needs no file",
-        ) from error
+        raise MachineError(f"{str(path.parent)!r} cannot be made: {error.strerror}", hint) from error
+    write_whole(path, data, "the file", hint=hint)
 
 
 def _decode(document: dict[str, Any]) -> SavedAccess:
