@@ -70,6 +70,7 @@ def command(  # noqa: PLR0913, PLR0917 - one parameter an option
     from cli.workspace import (
         actor,
         connect_kms,
+        is_vault_empty,
         load_workspace,
         now,
         open_vault,
@@ -77,7 +78,7 @@ def command(  # noqa: PLR0913, PLR0917 - one parameter an option
         refuse_local_ledger_in_ci,
     )
     from engine.arn import parse_key_arn
-    from engine.ledger.opening import initial_state, open_ledger, open_or_create_ledger
+    from engine.ledger.opening import initial_state, open_ledger, open_or_create_ledger, require_no_lost_ledger
     from engine.lifecycle import Enable, Register
     from engine.transitions import carry_out
 
@@ -88,6 +89,9 @@ def command(  # noqa: PLR0913, PLR0917 - one parameter an option
     refuse_local_ledger_in_ci(workspace, allowed=local_ledger)
     register = Register(declaration.current, arn, declaration.vendor.activated)
     existing = open_ledger(declaration, workspace.folder)
+    if existing is None:
+        # Before the rules, whose advice for a tenant that was never enabled would mislead where the ledger is lost.
+        require_no_lost_ledger(declaration, workspace.folder, vault_is_empty=is_vault_empty(workspace))
     state = existing.head().state if existing is not None else initial_state(declaration)
     refuse_if_rules_say_no(state, register)
     connections = connect_kms(workspace, vendor_profile)

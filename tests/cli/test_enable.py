@@ -202,6 +202,15 @@ def test_a_status_without_aws_says_that_it_does_not_know(
     assert any("could not be looked at" in concern for concern in ended.document["concerns"])
 
 
+def test_where_the_ledger_is_lost_enabling_does_not_advise_to_begin_anew(repository: Repository) -> None:
+    repository.declare(declared_generations(2, current=2))
+    ended = repository.keyturn("enable", "--key-arn", repository.deploy(1), *AGREEMENT)
+    assert ended.exit_code == 3
+    assert "there must have been one" in ended.err
+    assert "keyturn ledger recover" in ended.err
+    assert not repository.ledger_exists()
+
+
 def test_a_lost_ledger_is_not_told_as_cloud_mode(repository: Repository) -> None:
     repository.declare(declared_generations(2, current=2))
     for command in (("status", "--offline"), ("run", "restore", "--to", "restored")):
