@@ -30,8 +30,8 @@ def command(
     """Release generation N: its key may be scheduled for deletion. Later, record that the key is gone.
 
     Each run looks at the key and records what AWS KMS says of it. Refused until the generation is retired and
-    its key was seen disabled for the declared retention days, without a failed attempt to use it in CloudTrail.
-    The first look at the disabled key begins this soak.
+    its key was seen disabled for the declared retention days, without a use that AWS KMS knows of since then and
+    without a failed attempt at one in CloudTrail. The first look at the disabled key begins this soak.
 
     On a released generation it records the deletion, once KMS shows the key as pending deletion or gone.
     """
@@ -84,8 +84,11 @@ def _record_observation(
 
 
 def _attempts(generation: Generation | None) -> int | None:
-    """How many failed uses were seen since the key was disabled; None where nobody could look."""
-    from cli.key_facts import family_of
+    """How many uses were seen since the key was disabled, failed or not; None where nobody could look.
+
+    One that succeeded shows that the key was enabled again in between, when nobody looked.
+    """
+    from cli.key_facts import family_of, last_use
     from cli.workspace import now
     from engine.arn import parse_key_arn
     from engine.errors import AwsError, KeyAccessError
@@ -93,6 +96,10 @@ def _attempts(generation: Generation | None) -> int | None:
 
     if generation is None or generation.observed is None:
         return None
+    used = last_use(str(generation.key_arn))[0].at
+    if used is not None and used > generation.observed.since:
+        warn(f"{used:%Y-%m-%d %H:%M} UTC: the key was used, so it was enabled again since it was seen disabled")
+        return 1
     since = max(generation.observed.since, now() - HISTORY + timedelta(hours=1))
     try:
         found = [

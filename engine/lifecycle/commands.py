@@ -132,7 +132,8 @@ class Release:
 
     Attributes:
         number: The generation.
-        failed_attempts: Uses of the disabled key that were seen to fail; None where nobody could look.
+        failed_attempts: Uses of the disabled key that were seen to fail, or that show that it was enabled in between;
+            None where nobody could look.
         soak_days: For how many days the key must have been seen disabled.
         override: Who answers for it where nobody could look, and why; None for nobody.
     """

@@ -28,8 +28,8 @@ deleted(1)`. Every answer is a `Transition` or a `Refusal`; a refusal changes no
 - **observation** (EKM-09): what KMS says of a key is recorded as it is seen, in any mode; it changes no
   generation's state, and how long a key has been seen disabled counts from the first such look.
 - **release** (EKM-17): a generation is released only when it is retired, and its key has been seen disabled
-  for the days of the soak without a failed attempt to use it. Not having looked is not "none", unless a
-  person answers for it.
+  for the days of the soak without an attempt to use it, failed or not. Not having looked is not "none", unless
+  a person answers for it.
 - **deletion**: a generation is deleted only when it is released and its key is seen gone or pending deletion.
 - **revocation** (EKM-10): the customer may revoke at any time, in any mode; while revoked nothing is
   registered, enabled or rotated. Neither revoking nor reinstating changes the mode.

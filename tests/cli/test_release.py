@@ -109,6 +109,31 @@ def test_a_failed_attempt_to_use_the_disabled_key_keeps_it(repository: Repositor
 
 
 @pytest.mark.requirement("EKM-17")
+def test_a_key_that_was_enabled_and_used_between_two_looks_is_kept_until_it_soaks_anew(
+    repository: Repository, vendor: Account
+) -> None:
+    first, _ = retired(repository)
+    declare(repository, days=7)
+    kms = repository.customer.kms
+    kms.disable_key(KeyId=first)
+    assert repository.keyturn("release", "1").exit_code == 1
+    kms.enable_key(KeyId=first)
+    vendor.kms.encrypt(KeyId=first, Plaintext=b"still here")
+    kms.disable_key(KeyId=first)
+    declare(repository)
+    before = repository.ledger_state()
+    for extra in ((), OVERRIDE):
+        ended = repository.keyturn("release", "1", *extra)
+        assert ended.exit_code == 1
+        assert "it was enabled again since it was seen disabled" in ended.err
+    assert repository.ledger_state() == before
+    kms.enable_key(KeyId=first)
+    assert repository.keyturn("release", "1").exit_code == 1
+    kms.disable_key(KeyId=first)
+    assert repository.keyturn("release", "1").exit_code == 0
+
+
+@pytest.mark.requirement("EKM-17")
 def test_where_cloudtrail_cannot_be_asked_a_person_answers_for_it(
     repository: Repository, monkeypatch: pytest.MonkeyPatch
 ) -> None:
