@@ -130,8 +130,10 @@ def certificate(number: int, file: Path, signing_key: str | None, declaration_pa
     """Sign that no data key is left under the key of generation N, at this point of the journal.
 
     Refused while it would not be true: a rotation is in flight, a data key stands under the key, or one is not
-    proved to open under its new key. It covers the data keys of this ledger; it cannot see inside Druva.
+    proved to open under its new key; and where AWS KMS does not show the keys. It covers the data keys
+    of this ledger; it cannot see inside Druva.
     """
+    from cli.key_facts import observe, require_shown
     from cli.signing import open_signer, origin_in_use, write_statement
     from cli.workspace import load_workspace, now
     from engine.evidence import sign_statement
@@ -140,7 +142,10 @@ def certificate(number: int, file: Path, signing_key: str | None, declaration_pa
     workspace = load_workspace(declaration_path)
     signer = open_signer(workspace, signing_key)
     origin = origin_in_use(workspace.declaration.account.region)
-    made = make_certificate(workspace.ledger(), number, origin, now())
+    ledger = workspace.ledger()
+    state = ledger.head().state
+    require_shown(state, observe(workspace.declaration.account.region, [str(g.key_arn) for g in state.generations]))
+    made = make_certificate(ledger, number, origin, now())
     write_statement(file, sign_statement(made, signer), "the certificate")
     if as_json:
         print_json(

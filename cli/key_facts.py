@@ -1,4 +1,4 @@
-"""What KMS tells of a generation's key, with all keys of its multi-Region family, for retiring and releasing it."""
+"""What KMS tells of generations' keys, for retiring and releasing them and before anything is signed about them."""
 
 from __future__ import annotations
 
@@ -7,13 +7,16 @@ from typing import TYPE_CHECKING
 from engine.access import KeyState
 from engine.arn import parse_key_arn
 from engine.errors import AwsError, KeyAccessError, RefusedError
-from engine.lifecycle import LastUse, LastUseKnowledge
+from engine.lifecycle import GenerationState, LastUse, LastUseKnowledge
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
     from engine.carry_over import KeyAccess
     from engine.kms import Kms
     from engine.ledger.interface import Actor
-    from engine.lifecycle import Generation
+    from engine.lifecycle import Generation, TenantState
+    from engine.situation import Observation
 
 
 def _connected(region: str) -> Kms:
@@ -111,3 +114,35 @@ def _access(key_arn: str) -> tuple[KeyAccess, ...]:
         kms = _connected(parse_key_arn(arn).region)
         found.append(KeyAccess(arn, kms.policy(arn), kms.grants(arn)))
     return tuple(found)
+
+
+def observe(region: str, names: Iterable[str]) -> dict[str, Observation]:
+    """What KMS shows of keys now, by their ARNs or aliases; or why it does not."""
+    from engine.situation import Observation
+
+    observations = {}
+    for name in names:
+        try:
+            observations[name] = Observation(_connected(region).describe(name))
+        except KeyAccessError as error:
+            # For a key or an alias that is not there yet: nothing is wrong with it.
+            what = "not found" if error.aws_code == "NotFoundException" else error.failure.value
+            observations[name] = Observation(None, f"{what} ({error.aws_code or 'no answer of AWS'})")
+    return observations
+
+
+def require_shown(state: TenantState, observations: Mapping[str, Observation]) -> None:
+    """Sign nothing about keys of which the endpoint in use knows nothing: what made them may be another one.
+
+    Raises:
+        AwsError: KMS does not show a key that the ledger has not let go.
+    """
+    let_go = {GenerationState.RELEASED, GenerationState.DELETED}
+    for generation in state.generations:
+        seen = observations.get(str(generation.key_arn))
+        if generation.state not in let_go and (seen is None or seen.details is None):
+            raise AwsError(
+                f"no evidence: AWS KMS does not show {generation.key_arn}, the key of generation {generation.number}:"
+                f" {seen.trouble if seen is not None else 'nobody looked'}",
+                "export it where the keys can be described",
+            )

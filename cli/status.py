@@ -51,6 +51,7 @@ def command(
     The keys' real state is asked of AWS KMS; where that is not possible it is said to be unknown. Evidence is
     exported only where KMS shows every key that data may depend on.
     """
+    from cli.key_facts import observe
     from cli.signing import open_signer
     from cli.workspace import is_vault_empty, load_workspace
     from engine.ledger.interface import Census
@@ -70,7 +71,7 @@ def command(
     arns = {str(g.key_arn) for g in state.generations}
     arns |= {str(g.key_arn) for g in workspace.declaration.generations if g.key_arn is not None}
     alias = workspace.declaration.alias
-    observations = {} if offline else _observe(workspace, [*sorted(arns), alias])
+    observations = {} if offline else observe(workspace.declaration.account.region, [*sorted(arns), alias])
     situation = describe_situation(workspace.declaration, state, census, observations)
     evidence = None
     if evidence_path is not None and signer is not None:
@@ -110,45 +111,18 @@ def _export(
         AwsError: KMS does not show a key that the ledger has not let go: nothing is signed about keys of which
             this endpoint knows nothing.
     """
+    from cli.key_facts import require_shown
     from cli.signing import origin_in_use, write_statement
     from cli.workspace import now
-    from engine.errors import AwsError
     from engine.evidence import sign_statement
     from engine.ledger.statements import make_evidence
-    from engine.lifecycle import GenerationState
 
     if ledger is None:
         ledger = workspace.ledger()  # says that there is none
-    let_go = {GenerationState.RELEASED, GenerationState.DELETED}
-    for generation in ledger.head().state.generations:
-        seen = observations.get(str(generation.key_arn))
-        if generation.state not in let_go and (seen is None or seen.details is None):
-            raise AwsError(
-                f"no evidence: AWS KMS does not show {generation.key_arn}, the key of generation {generation.number}:"
-                f" {seen.trouble if seen is not None else 'nobody looked'}",
-                "export it where the keys can be described",
-            )
+    require_shown(ledger.head().state, observations)
     evidence = make_evidence(ledger, origin_in_use(workspace.declaration.account.region), now(), lifetime)
     write_statement(path, sign_statement(evidence, signer), "the evidence")
     return evidence
-
-
-def _observe(workspace: Workspace, names: list[str]) -> dict[str, Observation]:
-    """What KMS shows of keys, by their ARNs or aliases."""
-    from engine.errors import KeyAccessError
-    from engine.kms import connect
-    from engine.situation import Observation
-
-    observations = {}
-    for name in names:
-        try:
-            kms = connect(workspace.declaration.account.region)
-            observations[name] = Observation(kms.describe(name))
-        except KeyAccessError as error:
-            # For a key or an alias that is not there yet: nothing is wrong with it.
-            what = "not found" if error.aws_code == "NotFoundException" else error.failure.value
-            observations[name] = Observation(None, f"{what} ({error.aws_code or 'no answer of AWS'})")
-    return observations
 
 
 def _tell(situation: Situation) -> None:

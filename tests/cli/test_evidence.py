@@ -104,16 +104,18 @@ def test_a_statement_replaces_an_earlier_one_and_nothing_else(repository: Reposi
 def test_nothing_is_signed_about_keys_that_this_endpoint_does_not_show(
     repository: Repository, tmp_path_factory: Any
 ) -> None:
-    first = repository.enabled()
+    first, second = rotated(repository)
+    assert repository.keyturn("confirm", "2", "--key-arn", second).exit_code == 0
     key, _ = signing_key(repository, tmp_path_factory)
     deny = {"Effect": "Deny", "Principal": "*", "Action": "kms:DescribeKey", "Resource": "*"}
     policy = json.loads(repository.customer.kms.get_key_policy(KeyId=first, PolicyName="default")["Policy"])
     policy["Statement"].append(deny)
     repository.customer.kms.put_key_policy(KeyId=first, PolicyName="default", Policy=json.dumps(policy))
-    ended = repository.keyturn("status", "--evidence", "evidence.json", "--signing-key", key)
-    assert ended.exit_code == 4
-    assert "AWS KMS does not show" in ended.err
-    assert not (repository.folder / "evidence.json").exists()
+    for command in (("status", "--evidence", "file.json"), ("evidence", "certificate", "1", "file.json")):
+        ended = repository.keyturn(*command, "--signing-key", key)
+        assert ended.exit_code == 4
+        assert "AWS KMS does not show" in ended.err
+        assert not (repository.folder / "file.json").exists()
 
 
 def test_evidence_asks_for_a_key_and_for_a_ledger(repository: Repository, tmp_path_factory: Any) -> None:
