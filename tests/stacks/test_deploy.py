@@ -148,8 +148,19 @@ def test_destroying_is_refused_and_nothing_is_destroyed(deployed: Project) -> No
     before = (deployed.folder / "terraform.northwind.tfstate").read_bytes()
     finished = deployed.cdktf("destroy", "northwind", "--auto-approve", "--skip-provider-lock")
     assert finished.returncode == 1
-    assert "aws_kms_key.generation_1" in finished.stdout
-    assert "prevent_destroy" in finished.stdout
+    # CDKTF's command line may end before it has shown all of Terraform's reason, so that is asked for itself.
+    stack = deployed.folder / "cdktf.out" / "stacks" / "northwind"
+    planned = subprocess.run(
+        ["terraform", "plan", "-destroy", "-no-color"],
+        cwd=stack,
+        env=deployed.environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert planned.returncode == 1
+    assert "aws_kms_key.generation_1" in planned.stderr
+    assert "prevent_destroy" in planned.stderr
     assert (deployed.folder / "terraform.northwind.tfstate").read_bytes() == before
     key = deployed.kms.describe_key(KeyId="alias/northwind-ekm")["KeyMetadata"]
     assert key["KeyState"] == "Enabled"

@@ -7,6 +7,7 @@ import sqlite3
 import stat
 import subprocess
 import sys
+import tempfile
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
@@ -240,16 +241,24 @@ def in_a_folder_of_nobodys(program: str, folder: Path) -> subprocess.CompletedPr
 SAY = "except MachineError as error:\n    print(error.message, error.exit_code)\n"
 
 
-def test_a_ledger_that_may_not_be_written_is_said_and_left_as_it_is(tmp_path: Path) -> None:
-    folder = tmp_path / "theirs"
+@pytest.fixture
+def open_to_all() -> Iterator[Path]:
+    """A temporary folder that other users may enter; pytest's own may not be."""
+    with tempfile.TemporaryDirectory(prefix="keyturn-") as name:
+        folder = Path(name)
+        folder.chmod(0o755)
+        yield folder
+        for inner in folder.rglob("*"):
+            inner.chmod(0o755)
+
+
+def test_a_ledger_that_may_not_be_written_is_said_and_left_as_it_is(open_to_all: Path) -> None:
+    folder = open_to_all / "theirs"
     folder.mkdir()
     make(folder / "ledger.db")
     before = (folder / "ledger.db").read_bytes()
     (folder / "ledger.db").chmod(0o444)
     folder.chmod(0o555)
-    tmp_path.chmod(0o755)
-    tmp_path.parent.chmod(0o755)
-    tmp_path.parent.parent.chmod(0o755)
     program = "try:\n    carry_out(open_sqlite_ledger(path), register, ACTOR, NOW)\n" + SAY
     ended = in_a_folder_of_nobodys(program, folder)
     assert ended.returncode == 0, ended.stderr
