@@ -43,7 +43,8 @@ def vendor(own: Sandbox) -> Account:
 def seen(kms: Any, arn: str) -> dict[str, Any]:
     """What stands in KMS of a key."""
     metadata = kms.describe_key(KeyId=arn)["KeyMetadata"]
-    (grant,) = kms.list_grants(KeyId=arn)["Grants"] or ({},)
+    grants: list[dict[str, Any]] = kms.list_grants(KeyId=arn)["Grants"]
+    (grant,) = grants or [{}]
     return {
         "origin": metadata["Origin"],
         "state": metadata["KeyState"],
