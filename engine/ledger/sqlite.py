@@ -265,6 +265,7 @@ def _place(path: Path, build: Callable[[Path], None]) -> bool:
         temporary.touch(mode=0o600, exist_ok=False)
         try:
             build(temporary)
+            _require_no_log_without_its_file(path)
             try:
                 os.link(temporary, path)
             except FileExistsError:
@@ -276,6 +277,21 @@ def _place(path: Path, build: Callable[[Path], None]) -> bool:
     except OSError as error:
         raise MachineError(f"the ledger {str(path)!r} cannot be made: {error.strerror}") from error
     return True
+
+
+def _require_no_log_without_its_file(path: Path) -> None:
+    """SQLite would take a log that lies beside a new file for that file's own, and write it over what is there.
+
+    Raises:
+        DamagedError: There is one; it holds the last changes of the ledger that it was left behind by.
+    """
+    for suffix in ("-wal", "-journal"):
+        log = path.with_name(path.name + suffix)
+        if log.exists() and not path.exists():
+            raise DamagedError(
+                f"{str(log)!r} was left behind by another ledger, whose last changes it holds",
+                "move it away together with the file that it belongs to, and run the command again",
+            )
 
 
 def _build(path: Path, state: TenantState, actor: Actor, at: datetime) -> None:

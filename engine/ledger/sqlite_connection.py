@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 BUSY_MILLISECONDS = 10_000
-RESTORE = "move the file away, then `keyturn ledger recover` brings the ledger back"
+RESTORE = "move the file away with its -wal and -shm, then `keyturn ledger recover` brings the ledger back"
 _DAMAGE = ("SQLITE_CORRUPT", "SQLITE_NOTADB", "SQLITE_FORMAT", "SQLITE_ERROR", "SQLITE_MISMATCH", "SQLITE_CONSTRAINT")
 
 

@@ -128,6 +128,32 @@ def test_a_recovered_ledger_that_cannot_be_made_whole_is_told_and_not_put_into_p
         assert verify_data_keys(again, verify_journal(again)) == 1
 
 
+@pytest.mark.requirement("EKM-34")
+def test_a_log_that_was_left_behind_is_not_taken_into_another_ledger(tmp_path: Path) -> None:
+    """SQLite reads whatever log lies beside a file: one whose file was moved away would be written over the new one."""
+    path = tmp_path / "ledger.db"
+    log = path.with_name("ledger.db-wal")
+    with closing(create_sqlite_ledger(path, cloud_state(), ACTOR, NOW)) as ledger:
+        contents = backed_up(ledger, tmp_path / "ledger.backup")
+        for number in range(1, 4):
+            ledger.add_data_key(data_key(number), ACTOR, NOW)
+        left_behind = log.read_bytes()  # as after a kill
+    path.rename(tmp_path / "moved-away.db")
+    log.write_bytes(left_behind)
+    with pytest.raises(DamagedError, match="left behind by another ledger"):
+        restore_sqlite_ledger(path, contents)
+    with pytest.raises(DamagedError, match="left behind by another ledger"):
+        create_sqlite_ledger(path, cloud_state(), ACTOR, NOW)
+    assert not path.exists()
+    assert log.read_bytes() == left_behind, "it holds the last changes of the ledger that was moved away"
+    log.rename(tmp_path / "moved-away.db-wal")
+    restore_sqlite_ledger(path, contents)
+    with closing(open_sqlite_ledger(path)) as again:
+        assert verify_data_keys(again, verify_journal(again)) == 0
+    with closing(open_sqlite_ledger(tmp_path / "moved-away.db")) as moved:
+        assert verify_data_keys(moved, verify_journal(moved)) == 3
+
+
 def test_many_makers_at_once_end_with_one_whole_ledger(tmp_path: Path) -> None:
     program = (
         "import sys\n"
