@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import Enum
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Hashable
 
 
 class Answer(Enum):
@@ -28,12 +32,40 @@ class Reach(Enum):
 
 
 @dataclass(frozen=True, slots=True)
+class Grounds:
+    """What an answer that depends hangs on, in the canonical form: equal where it means the same.
+
+    Attributes:
+        allowing: The statements and grants that allow, for certain or under a condition.
+        denying: The statements that deny under a condition.
+    """
+
+    allowing: frozenset[Hashable]
+    denying: frozenset[Hashable]
+
+    def as_good_as(self, other: Grounds) -> bool:
+        """Whether whatever the other lets pass certainly passes here."""
+        return self.allowing >= other.allowing and self.denying <= other.denying
+
+
+NO_GROUNDS = Grounds(frozenset(), frozenset())
+
+
+@dataclass(frozen=True, slots=True)
 class Access:
-    """The answers to one account's questions about one key, action by action."""
+    """The answers to one account's questions about one key, action by action.
+
+    Attributes:
+        actions: What was asked.
+        answers: The answers, in the same order.
+        denied: Whether an explicit Deny makes the answer what it is: without it, it would be better.
+        grounds: What an answer that depends hangs on; nothing for the others.
+    """
 
     actions: tuple[str, ...]
     answers: tuple[Answer, ...]
-    denied: tuple[bool, ...]  # by an explicit Deny, that is: without it the answer would be better
+    denied: tuple[bool, ...]
+    grounds: tuple[Grounds, ...]
 
     @property
     def reach(self) -> Reach:

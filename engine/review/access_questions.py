@@ -6,10 +6,12 @@ from typing import TYPE_CHECKING, Any
 
 from engine.access import Caller, Request, Verdict, evaluate, parse_key_policy, vendor_excess
 from engine.errors import InputError
-from engine.review.access_answers import Access, Answer
+from engine.review.access_answers import NO_GROUNDS, Access, Answer, Grounds
 from engine.review.statements import Statements, without_denials
 
 if TYPE_CHECKING:
+    from collections.abc import Hashable
+
     from engine.access import Decision, Grant
     from engine.review.planned_grants import PlannedGrant
 
@@ -52,6 +54,7 @@ def ask_access(
     possible = [planned.grant for planned in grants]
     answers: list[Answer] = []
     denied: list[bool] = []
+    grounds: list[Grounds] = []
     for action in actions:
         request = Request(action, key_arn, key_account_id)
         low = _decide(least, certain, caller, request)
@@ -62,7 +65,9 @@ def ask_access(
         allowing = without_denials(least or ()) if answer in _WORSE else None
         better = _decide(allowing, certain, caller, request)
         denied.append(better is not None and low is not None and _rank(better) < _rank(low))
-    return Access(actions, tuple(answers), tuple(denied))
+        depends = answer is Answer.DEPENDS and least is not None
+        grounds.append(_grounds(least or (), grants, caller, request) if depends else NO_GROUNDS)
+    return Access(actions, tuple(answers), tuple(denied), tuple(grounds))
 
 
 def ask_excess(
@@ -82,7 +87,7 @@ def ask_excess(
     high = _excess(most, possible, caller, key_arn, key_account_id)
     actions = ("any action",) if high is None else tuple(dict.fromkeys((*low, *high)))
     answers = tuple(_OF_VERDICT[low[action]] if action in low else Answer.UNKNOWN for action in actions)
-    return Access(actions, answers, (False,) * len(actions))
+    return Access(actions, answers, (False,) * len(actions), (NO_GROUNDS,) * len(actions))
 
 
 def ask_principal(
@@ -92,6 +97,32 @@ def ask_principal(
     caller = Caller(account_id, principal, Verdict.YES, partition)
     decision = _decide(statements, [], caller, Request(action, key_arn, account_id))
     return None if decision is None else _OF_VERDICT[decision.verdict]
+
+
+def _grounds(statements: Statements, grants: tuple[PlannedGrant, ...], caller: Caller, request: Request) -> Grounds:
+    """What allows and what denies, but for what means nothing to the request; each is asked for itself."""
+    allowing: set[Hashable] = {
+        planned.identity for planned in grants if not _refused(_decide((), [planned.grant], caller, request))
+    }
+    denying: set[Hashable] = set()
+    free = {**_NO_STATEMENT, "Principal": {"AWS": caller.account_id}, "Action": request.action}
+    for statement in statements:
+        if statement.get("Effect") == "Allow":
+            if not _refused(_decide((statement,), [], caller, request)):
+                allowing.add(_canonical(statement))
+        else:
+            alone = _decide((free, statement), [], caller, request)
+            if alone is None or alone.verdict is not Verdict.YES:
+                denying.add(_canonical(statement))
+    return Grounds(frozenset(allowing), frozenset(denying))
+
+
+def _refused(decision: Decision | None) -> bool:
+    return decision is not None and decision.verdict is Verdict.NO
+
+
+def _canonical(statement: dict[str, Any]) -> Hashable:
+    return parse_key_policy(_document((statement,))).canonical()
 
 
 def _rank(decision: Decision) -> int:

@@ -146,6 +146,18 @@ class AccessReader:
             self._answers[question] = known
         return known
 
+    def principal_answer(
+        self, principal: str, action: str, policy: PolicyReading, *, key_arn: str | None, key_account_id: str
+    ) -> Answer:
+        """Whether a principal of the key's own account can do an action; unknown where the policy is not known."""
+        statements = self.statements(policy.least) if policy.certain and policy.least is not None else None
+        if statements is None:
+            return Answer.UNKNOWN
+        from engine.review.access_questions import ask_principal
+
+        answer = ask_principal(self._partition, principal, action, statements, key_arn, key_account_id)
+        return Answer.UNKNOWN if answer is None else answer
+
     def administrable(self, policy: PolicyReading, *, key_arn: str | None, key_account_id: str) -> Answer:
         """Whether a principal of the key's own account can put its policy: the root, or one that the policy names."""
         low = self._administrable(policy.least, key_arn, key_account_id)

@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -27,6 +28,7 @@ Index = str | int | None
 _STEP = re.compile(r'\.?([^.\[\]"]+)((?:\[(?:"(?:[^"\\]|\\.)*"|[0-9]+|\*)\])*)')
 _INDEX = re.compile(r'\[("(?:[^"\\]|\\.)*"|[0-9]+|\*)\]')
 _MAX_DEPTH = 20
+_NO_PROVIDERS: Mapping[str, Any] = MappingProxyType({})
 _OF_ITSELF = ("each", "count")
 _HARMLESS = ("path", "terraform", "self")
 
@@ -89,10 +91,12 @@ class Configuration:
 
     Args:
         root_module: `configuration.root_module`; empty where the plan holds none.
+        providers: `configuration.provider_config`, likewise.
     """
 
-    def __init__(self, root_module: Mapping[str, Any]) -> None:
+    def __init__(self, root_module: Mapping[str, Any], providers: Mapping[str, Any] = _NO_PROVIDERS) -> None:
         self._root = root_module
+        self._providers = providers
         self._resources: dict[int, dict[tuple[str, str, str], Mapping[str, Any]]] = {}
 
     def expression(
@@ -110,6 +114,14 @@ class Configuration:
         if not isinstance(expressions, list) or not all(isinstance(entry, dict) for entry in expressions):
             return ()
         return tuple(expressions)
+
+    def region(self, module_address: str, kind: str, name: str) -> str | None:
+        """The Region that the provider of a managed resource is set to, where the configuration holds it as text."""
+        found = self._resource(module_steps(module_address), kind, name, "managed")
+        key = None if found is None else found.get("provider_config_key")
+        provider = _mapping(self._providers.get(key)) if isinstance(key, str) else {}
+        region = _mapping(_mapping(provider.get("expressions")).get("region")).get("constant_value")
+        return region if isinstance(region, str) and region else None
 
     def has_resource(self, module_address: str, kind: str, name: str) -> bool:
         """Whether the configuration holds this managed resource."""

@@ -145,6 +145,14 @@ class Custody:
     documents: PolicyDocuments
     configuration: Configuration
 
+    def region(self, key: Key) -> str | None:
+        """The Region that a key's resource will be in, where it or its provider says so; None where they do not."""
+        resource = key.resource
+        if resource is None or resource.planned is None:
+            return None
+        own = resource.planned.known_text("region")  # an argument of every resource since provider 6
+        return own or self.configuration.region(resource.module_address, resource.type, resource.name)
+
     def key_policy(self, key: Key, moment: Moment, account_id: str, partition: str) -> PolicyReading:
         """The policy in force on a key at a moment.
 

@@ -43,7 +43,7 @@ def build_custody(plan: Plan) -> Custody:
         Every key that the plan knows of, in the plan's order, with all that belongs to it.
     """
     resources = custody_resources(plan)
-    configuration = Configuration(plan.configuration)
+    configuration = Configuration(plan.configuration, plan.providers)
     builder = _Builder(configuration, [resource for resource in resources if resource.type in KEY_TYPES])
     policies: list[Attached] = []
     grants: list[Attached] = []

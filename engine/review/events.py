@@ -81,12 +81,12 @@ VOCABULARY: dict[EventKind, dict[str, tuple[str, ...] | type]] = {
     EventKind.KEY_LEAVES: OF_KEYS | {"how": ("destroyed", "replaced", "forgotten", "lost")},
     EventKind.KEY_STATE: OF_KEYS
     | {
-        "change": ("disabled", "enabled", "none"),
+        "change": ("disabled", "enabled", "created_disabled", "none"),
         "by": ("plan", "outside"),
         "proved_not_revoked": bool,
     },
     EventKind.KEY_TAGS: OF_KEYS | {"change": ("removed", "renumbered", "none")},
-    EventKind.KEY_IDENTITY: OF_KEYS | {"change": ("recreated", "used_arn", "other_arn", "address_changed")},
+    EventKind.KEY_IDENTITY: OF_KEYS | {"change": ("recreated", "used_arn", "other_arn", "address_changed", "none")},
     EventKind.KEY_FORM: OF_KEYS
     | {
         "spec": ("right", "wrong"),

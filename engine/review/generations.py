@@ -2,7 +2,8 @@
 
 By its ARN, by what the evidence proves, by the tags `keyturn:tenant` and `keyturn:generation` as they were, by its
 declared address, by the address that our stacks give (unless the tags say another tenant's), by the tags as they will
-be, or as a replica of its primary key: in this order, so that what a change writes comes last.
+be, or as a replica of its primary key: in this order, so that what a change writes comes last. Of a key that moves, the
+address where it was comes first, for the same reason.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from engine.declaration import DeclaredState
 from engine.review.resources import MOMENTS, Moment
 from engine.review.values import UNKNOWN
 
@@ -67,7 +69,8 @@ class Generations:
             return self._by_arn[key.arn]
         if key.arn is None and key.resource is None and key.key_id in self._by_id:
             return self._by_id[key.key_id]
-        if self._declared.proof is not None and (proof := self._declared.proof.of_key(key.arn)) is not None:
+        proof = None if self._declared.proof is None else self._declared.proof.of_key(key.arn or key.key_id)
+        if proof is not None:
             return proof.number
         if key.resource is None:
             return None
@@ -75,7 +78,7 @@ class Generations:
         for moment in (Moment.RECORDED, Moment.OBSERVED) if drifted else (Moment.OBSERVED,):
             if (number := self.tagged(key, moment)) is not None:
                 return number
-        for address in (key.resource.address, key.resource.former_address):
+        for address in (key.resource.former_address, key.resource.address):
             if address is not None and address in self._by_address:
                 return self._by_address[address]
         if (number := self._of_stack(key)) is not None:
@@ -94,6 +97,17 @@ class Generations:
                 if found is not None:
                     self._existing.setdefault(found, []).append(key)
         return tuple(self._existing.get(number, ()))
+
+    @property
+    def all_placed(self) -> bool:
+        """Whether every declared generation that is not deleted has a key in the plan, or an ARN that is known."""
+        placed = {self.number(key) for key in self._custody.keys.values()}
+        return all(
+            generation.number in placed or self.known_arn(generation.number) is not None
+            for declaration in self._declared.both
+            for generation in declaration.generations
+            if generation.state is not DeclaredState.DELETED
+        )
 
     def tagged(self, key: Key, moment: Moment) -> int | None:
         """The generation that the key's tags name at a moment, where they name a declared tenant's."""
@@ -123,31 +137,37 @@ class Generations:
 
         A key comes to two generations where it is imported, moved or tagged as one and is known as the other.
         """
-        claimed = self._claimed(key)
+        claimed = self.claimed(key)
         if key.arn is None or claimed is None:
             return None
         for other in self.keys_of_arn.get(key.arn, ()):
             if other.address == key.address:
                 continue
-            number = self._claimed(other)
+            number = self.claimed(other)
             if number is not None and number != claimed:
                 return number
         known = self.number(key)
         return known if known is not None and known != claimed else None
 
-    def _claimed(self, key: Key) -> int | None:
+    def claimed(self, key: Key) -> int | None:
         """The generation that the code makes of a key: by its planned tags, its declared or its stack's address."""
         planned = self.tagged(key, Moment.PLANNED) or self.tagged(key, Moment.OBSERVED)
         if planned is not None or key.resource is None:
             return planned
-        return self._by_address.get(key.resource.address) or self._of_stack(key)
+        return self._by_address.get(key.resource.address) or self._of_stack(key, moved=False)
 
-    def _of_stack(self, key: Key) -> int | None:
-        """The generation that our stacks make under this address, unless the tags say another tenant's."""
+    def _of_stack(self, key: Key, *, moved: bool = True) -> int | None:
+        """The generation that our stacks make under this address, unless the tags say another tenant's.
+
+        Args:
+            key: The key.
+            moved: Whether the address where it stood before a move counts too, and first.
+        """
         resource = key.resource
         if resource is None or resource.module_address or resource.index is not None:
             return None
-        for name in (resource.name, (resource.former_address or "").rpartition(".")[2]):
+        former = (resource.former_address or "").rpartition(".")[2] if moved else ""
+        for name in (former, resource.name):
             found = _STACK_NAME.fullmatch(name)
             if found is None or (generation := self._declared.generation(int(found[1]))) is None:
                 continue

@@ -10,7 +10,7 @@ from engine.review.access_reader import AccessReader
 from engine.review.custody import arn_of
 from engine.review.planned_grants import planned_grant
 from engine.review.resources import MOMENTS, Moment
-from engine.review.statements import may_name
+from engine.review.statements import may_name, named_in_denials
 from engine.review.values import UNKNOWN
 
 if TYPE_CHECKING:
@@ -34,6 +34,7 @@ class KeyAccess:
         self._custody = custody
         self._owner = declared.trusted.account.account_id
         self._partition = declared.trusted.account.partition
+        self._break_glass = frozenset(declared.trusted.break_glass)
         self.vendor = declared.vendor_account_id
         self.reader = AccessReader(self._partition)
         self._policies: dict[tuple[str, Moment], PolicyReading] = {}
@@ -153,10 +154,28 @@ class KeyAccess:
             key_account_id=self.account_id(key),
         )
 
-    def deletable(self, key: Key, moment: Moment) -> Answer:
-        """Whether the key's own account as a whole may schedule its deletion, whatever its IAM says."""
-        found = self.account_access(self.account_id(key), ("kms:ScheduleKeyDeletion",), key, moment)
-        return found.answers[0]
+    def owner_answer(self, action: str, key: Key, moment: Moment) -> Answer:
+        """Whether the key's own account as a whole can do an action, whatever its IAM says."""
+        return self.account_access(self.account_id(key), (action,), key, moment).answers[0]
+
+    def principals_let_off(self, key: Key) -> tuple[str, ...]:
+        """Principals of the key's account that a Deny of its planned policy may let off, but for break glass."""
+        text = self.policy(key, Moment.PLANNED).least
+        statements = None if text is None else self.reader.statements(text)
+        prefix = f"arn:{self._partition}:iam::{self.account_id(key)}:"
+        anybody = (f"{prefix}root", f"{prefix}role/not-named", f"{prefix}user/not-named")
+        named = named_in_denials(statements or (), prefix)
+        return tuple(principal for principal in (*anybody, *named) if principal not in self._break_glass)
+
+    def principal_answer(self, principal: str, action: str, key: Key, moment: Moment) -> Answer:
+        """Whether a principal of the key's account can do an action, its own IAM taken as allowing it."""
+        return self.reader.principal_answer(
+            principal,
+            action,
+            self.policy(key, moment),
+            key_arn=arn_of(key.at(moment)) or key.arn,
+            key_account_id=self.account_id(key),
+        )
 
     def policy_is_sensitive(self, key: Key) -> bool:
         """Whether Terraform marks the key's policy, or that of a resource of its own, as sensitive."""

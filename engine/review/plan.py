@@ -146,6 +146,7 @@ class Plan:
         documents: The data sources `aws_iam_policy_document` that are read at apply.
         unread: Changes of KMS resources that cannot be judged, because their type is not known.
         configuration: `configuration.root_module`, for references; empty where the plan holds none.
+        providers: `configuration.provider_config`, for Regions; empty where the plan holds none.
         errored: Whether planning ended in an error.
         complete: Whether the plan brings everything to its declared end; None where it does not say.
         stripped: Whether resources stand in `planned_values` of which no change is told at all.
@@ -163,6 +164,7 @@ class Plan:
     documents: tuple[ResourceChange, ...]
     unread: tuple[UnreadChange, ...]
     configuration: Mapping[str, Any]
+    providers: Mapping[str, Any]
     errored: bool
     complete: bool | None
     stripped: bool

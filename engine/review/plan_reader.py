@@ -68,7 +68,8 @@ def read_plan(name: str, data: bytes) -> Plan:
         prior=prior,
         documents=documents,
         unread=tuple(_unread(all_changes)),
-        configuration=_configuration(document),
+        configuration=_configuration(document, "root_module"),
+        providers=_configuration(document, "provider_config"),
         errored=document.get("errored") not in (None, False),
         complete=None if document.get("complete") is None else document["complete"] is True,
         stripped=_stripped(document, told, prior, has_changes=bool(all_changes)),
@@ -280,10 +281,10 @@ def _stripped(document: dict[str, Any], told: set[str], prior: tuple[StateResour
     return has_changes and complete and any(entry.address not in told for entry in prior)
 
 
-def _configuration(document: dict[str, Any]) -> dict[str, Any]:
+def _configuration(document: dict[str, Any], part: str) -> dict[str, Any]:
     configuration = document.get("configuration")
-    root = configuration.get("root_module") if isinstance(configuration, dict) else None
-    return root if isinstance(root, dict) else {}
+    found = configuration.get(part) if isinstance(configuration, dict) else None
+    return found if isinstance(found, dict) else {}
 
 
 def _required_text(place: str, entry: dict[str, Any], key: str) -> str:

@@ -74,11 +74,11 @@ class RotationProof:
     generations: tuple[GenerationProof, ...]
 
     def of_key(self, key_arn: str | None) -> GenerationProof | None:
-        """What is proved of the key of this ARN; a replica shares what is proved of its family."""
+        """What is proved of the key of this ARN or id; a replica shares what is proved of its family."""
         if key_arn is None:
             return None
         for entry in self.generations:
-            if str(entry.key_arn) == key_arn:
+            if key_arn in (str(entry.key_arn), entry.key_arn.key_id):
                 return entry
         key_id = key_arn.rsplit("/", 1)[-1]
         account_id = key_arn.split(":")[4] if key_arn.count(":") == 5 else None

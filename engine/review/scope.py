@@ -78,7 +78,7 @@ class Scope:
     def subject(self, key: Key) -> Subject:
         """What the declaration and the evidence say of a key."""
         number = self.generations.number(key)
-        proof = None if self.declared.proof is None else self.declared.proof.of_key(key.arn)
+        proof = None if self.declared.proof is None else self.declared.proof.of_key(key.arn or key.key_id)
         return Subject(key, number, self.declared.role(number), proof, self._revocation(key))
 
     def _revocation(self, key: Key) -> Revocation:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from engine.arn import is_principal_arn, principal_account
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable
+    from collections.abc import Collection, Iterable, Iterator
 
 Statements = tuple[dict[str, Any], ...]
 
@@ -123,6 +123,26 @@ def named_accounts(statements: Iterable[dict[str, Any]], but: Collection[str]) -
             if account is not None and account not in but:
                 found.add(account)
     return frozenset(found)
+
+
+def named_in_denials(statements: Iterable[dict[str, Any]], prefix: str) -> tuple[str, ...]:
+    """The principals under a prefix that Deny statements name anywhere, a wildcard in one taken as a name."""
+    found: list[str] = []
+    for statement in statements:
+        if statement.get("Effect") == "Deny":
+            parts = [statement.get(name) for name in ("Principal", "NotPrincipal", "Condition")]
+            found.extend(
+                text.replace("*", "any").replace("?", "x") for text in _texts(parts) if text.startswith(prefix)
+            )
+    return tuple(dict.fromkeys(name for name in found if is_principal_arn(name)))
+
+
+def _texts(value: Any) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, list | dict):
+        for inner in value.values() if isinstance(value, dict) else value:
+            yield from _texts(inner)
 
 
 def names_everyone(principal: Any) -> bool:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 from engine.arn import principal_account
 from engine.review.access_answers import Access, Answer, Reach
-from engine.review.detect.context import can_be_asked, is_new, key_event, nobody
+from engine.review.detect.context import can_be_asked, is_new, is_replica, key_event, nobody
 from engine.review.events import EventKind, OneOf
 from engine.review.plan import Action
 from engine.review.policy_reading import NOTHING_KNOWN
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from engine.review.custody import Key
     from engine.review.detect.context import Context
     from engine.review.events import Fact, Told
+    from engine.review.resources import Resource
     from engine.review.scope import Subject
 
 _USE = ("kms:Decrypt",)
@@ -60,11 +61,9 @@ def detect_access(context: Context) -> Iterator[Told]:
 
 
 def _unplaced(context: Context) -> Iterator[Told]:
-    """Key policies of which the key cannot be told: any existing key in scope may be the one."""
-    if not any(subject.key.exists for subject in context.subjects.values()):
-        return
+    """Key policies of which it cannot be told whether the key is a generation's."""
     access = context.access
-    for resource in context.custody.unplaced_policies:
+    for resource in (*_of_an_unknown_key(context), *_of_a_key_elsewhere(context)):
         reach = access.policy_reach(resource)
         yield key_event(
             nobody(resource.address),
@@ -73,13 +72,32 @@ def _unplaced(context: Context) -> Iterator[Told]:
         )
 
 
+def _of_an_unknown_key(context: Context) -> tuple[Resource, ...]:
+    """Policies of which the key cannot be told: any existing key in scope may be the one."""
+    exists = any(subject.key.exists for subject in context.subjects.values())
+    return context.custody.unplaced_policies if exists else ()
+
+
+def _of_a_key_elsewhere(context: Context) -> Iterator[Resource]:
+    """Policies new to a key that is no resource of this plan: it may be that of a generation of which nothing tells."""
+    if not context.generations.all_placed:
+        for key in context.custody.keys.values():
+            known = key.resource is not None or key.address in context.subjects
+            if not known and context.access.policy(key, Moment.OBSERVED) is NOTHING_KNOWN:
+                yield from (
+                    a.resource
+                    for a in key.policies
+                    if not a.resource.untouched and a.belongs(key.address, Moment.PLANNED)
+                )
+
+
 def _vendor(context: Context, subject: Subject) -> Told:
     key, access = subject.key, context.access
     planned = access.vendor_access(key, Moment.PLANNED)
     by = "plan"
     before = planned
     if is_new(key):
-        change = _missing(planned) if subject.revocation is Revocation.NONE else "none"
+        change = _of_a_new_key(context, subject, planned)
     elif _nothing_known_and_nothing_taken(context, key):
         change = "none"
     else:
@@ -108,7 +126,7 @@ def _vendor(context: Context, subject: Subject) -> Told:
 
 
 def compare(before: Access, after: Access) -> Fact:
-    """How an account's access changes, as the value of `change`."""
+    """How an account's access changes, as the value of `change`; another condition than before is one that is new."""
     if before is after and Answer.UNKNOWN not in after.answers:
         return "none"
     pairs = list(zip(before.answers, after.answers, strict=True))
@@ -123,7 +141,27 @@ def compare(before: Access, after: Access) -> Fact:
         return _PERHAPS_LOST
     if any(will in _WORSE_THAN[was] for was, will in pairs):
         return "conditional"
+    if any(
+        was is will is Answer.DEPENDS and not after.grounds[i].as_good_as(before.grounds[i])
+        for i, (was, will) in enumerate(pairs)
+    ):
+        return "conditional"
     return "none" if before.answers == after.answers else "given"
+
+
+def _of_a_new_key(context: Context, subject: Subject, planned: Access) -> Fact:
+    """What a new key lacks; a new replica of a revoked key must lack it, for its material is the key's own."""
+    key = subject.key
+    revoked = subject.revocation is not Revocation.NONE
+    if is_replica(key) and (revoked or context.declared.revoked_before) and key.enabled(Moment.PLANNED) is not False:
+        match planned.reach:
+            case Reach.NONE:
+                return "none"
+            case Reach.UNKNOWN:
+                return OneOf.of("given", "none")
+            case _:
+                return "given"
+    return "none" if revoked else _missing(planned)
 
 
 def _missing(planned: Access) -> Fact:
@@ -168,7 +206,7 @@ def _lost_actions(before: Access, after: Access) -> tuple[str, ...]:
     return tuple(
         action
         for action, was, will in zip(before.actions, before.answers, after.answers, strict=True)
-        if will is not Answer.YES and (was is not will or was is Answer.UNKNOWN or before is after)
+        if will is not Answer.YES and (was is not will or was in (Answer.UNKNOWN, Answer.DEPENDS) or before is after)
     )
 
 

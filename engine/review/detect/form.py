@@ -1,8 +1,8 @@
 """What a key is made as: spec, usage, origin, place; its material, deletion window and automatic rotation.
 
 - A key's form is told when the plan makes, replaces or imports it; later only a replacement can change it.
-- Where a new key's account or Region cannot be known yet, the place counts as right: the alias, the grant and
-  `enable` meet the key again once it has an ARN.
+- A new key has no ARN: its Region is what its resource or its provider says in so many words. Where they do not, and
+  for the account, the place counts as right: the alias, the grant and `enable` meet the key again.
 - Material about to expire is told of every key in scope, touched or not: the plan is where it is still in time.
 """
 
@@ -15,7 +15,7 @@ from engine.declaration import DEFAULT_DELETION_WINDOW_IN_DAYS, Origin
 from engine.review.detect.context import is_new, is_replica, key_event, stays
 from engine.review.events import EventKind, OneOf
 from engine.review.resources import Moment
-from engine.review.values import UNKNOWN
+from engine.review.values import SENSITIVE, UNKNOWN
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -80,8 +80,12 @@ def _form(context: Context, subject: Subject, planned: Attributes) -> Told:
         spec=planned.shown("customer_master_key_spec"),
         usage=planned.shown("key_usage"),
         expected="" if declared is None else declared.origin.value,
-        arn=key.arn or "(not known yet)",
+        arn=key.arn or f"a new one in {_region_shown(context, key, planned)}",
     )
+
+
+def _region_shown(context: Context, key: Key, planned: Attributes) -> str:
+    return SENSITIVE if planned.sensitive("region") else context.custody.region(key) or "a Region not known yet"
 
 
 def _origin(key: Key, planned: Attributes, declared: DeclaredGeneration) -> Fact:
@@ -109,11 +113,16 @@ def _origin(key: Key, planned: Attributes, declared: DeclaredGeneration) -> Fact
 
 
 def _place(context: Context, key: Key, declared: DeclaredGeneration | None) -> Fact:
-    if key.arn is None or is_new(key) or declared is None:
+    if declared is None:
         return "right"
-    parts = key.arn.split(":")
     account = context.declared.trusted.account
     regions = (account.region, *declared.replicas) if is_replica(key) else (account.region,)
+    region = context.custody.region(key)
+    if region is not None and region not in regions:
+        return "wrong"
+    if key.arn is None or is_new(key):
+        return "right"
+    parts = key.arn.split(":")
     return "right" if parts[4:5] == [account.account_id] and parts[3] in regions else "wrong"
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from engine.arn import principal_account
-from engine.review.access_answers import Answer
+from engine.review.detect.access import compare
 from engine.review.detect.context import key_event, stays
 from engine.review.events import EventKind, OneOf
 from engine.review.plan import Action
@@ -24,8 +24,6 @@ if TYPE_CHECKING:
     from engine.review.detect.context import Context
     from engine.review.events import Fact, Told
     from engine.review.scope import Subject
-
-_RANK = {Answer.YES: 0, Answer.DEPENDS: 1, Answer.UNKNOWN: 2, Answer.NO: 3}
 
 
 def detect_grants(context: Context) -> Iterator[Told]:
@@ -102,9 +100,8 @@ def _access_kept(context: Context, key: Key) -> Fact:
 
 
 def _no_worse(before: Access, after: Access) -> Fact:
-    if any(will is Answer.UNKNOWN for will in after.answers):
-        return UNKNOWN
-    return all(_RANK[will] <= _RANK[was] for was, will in zip(before.answers, after.answers, strict=True))
+    change = compare(before, after)
+    return UNKNOWN if isinstance(change, OneOf) else change in ("none", "given")
 
 
 def _gap(context: Context, key: Key, attached: Attached) -> Fact:

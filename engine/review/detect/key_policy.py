@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from engine.review.scope import Subject
 
 _USE = ("kms:Decrypt",)
+_DELETING = ("kms:ScheduleKeyDeletion", "kms:DeleteImportedKeyMaterial")
 _STRANGERS = ("999999999999", "888888888888", "777777777777")
 _OPEN: dict[Answer, Fact] = {Answer.YES: "yes", Answer.DEPENDS: "conditional", Answer.NO: "no", Answer.UNKNOWN: UNKNOWN}
 
@@ -90,15 +91,33 @@ def _administration(context: Context, subject: Subject) -> Told:
 
 
 def _deletion_guard(context: Context, subject: Subject) -> Told:
-    """Whether the key's account comes to be able to schedule the deletion, where a Deny stood in its way."""
-    key, access = subject.key, context.access
-    if is_new(key) or not _denies(context, key) or access.deletable(key, Moment.OBSERVED) is Answer.YES:
+    """Whether the key's account comes to be able to delete the key or its material, where a Deny stood in its way.
+
+    The account as a whole is asked first, then principals that the Deny may come to let off: any role, any user, and
+    those that the planned policy names, but for the declared break-glass principals.
+    """
+    key = subject.key
+    if is_new(key) or not _denies(context, key):
         return EventKind.DELETION_GUARD
-    after = access.deletable(key, Moment.PLANNED)
-    if after in (Answer.NO, Answer.DEPENDS):
+    found = [_allowed_anew(context, key, action) for action in _DELETING]
+    removed = True if True in found else next((answer for answer in found if answer is UNKNOWN), False)
+    if removed is False:
         return EventKind.DELETION_GUARD
-    removed: Fact = UNKNOWN if after is Answer.UNKNOWN else True
     return key_event(subject, EventKind.DELETION_GUARD, {"removed": removed})
+
+
+def _allowed_anew(context: Context, key: Key, action: str) -> Fact:
+    access = context.access
+    before, after = (access.owner_answer(action, key, moment) for moment in (Moment.OBSERVED, Moment.PLANNED))
+    if before is Answer.YES:
+        return False
+    if Answer.UNKNOWN in (before, after):
+        return UNKNOWN if after in (Answer.UNKNOWN, Answer.YES) else False
+    return after is Answer.YES or any(
+        access.principal_answer(principal, action, key, Moment.OBSERVED) is Answer.NO
+        and access.principal_answer(principal, action, key, Moment.PLANNED) in (Answer.YES, Answer.DEPENDS)
+        for principal in access.principals_let_off(key)
+    )
 
 
 def _denies(context: Context, key: Key) -> bool:

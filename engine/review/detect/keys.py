@@ -96,7 +96,10 @@ def _state(context: Context, subject: Subject) -> Iterator[Told]:
     change: Fact = "none"
     by = "plan"
     if is_new(key):
-        change = "none"
+        if planned is False:
+            change = "created_disabled"
+        elif planned is UNKNOWN:
+            change = OneOf.of("created_disabled", "none")
     elif not stays(key):
         return
     elif planned is False and observed is not False:
@@ -149,7 +152,8 @@ def _identity(context: Context, subject: Subject) -> Iterator[Told]:
     key, number = subject.key, subject.number
     if number is None or key.resource is None or not (is_new(key) or stays(key)):
         return
-    change = "none"
+    change: Fact = "none"
+    name = subject.name
     known_arn = context.generations.known_arn(number)
     if is_new(key) and not is_replica(key):
         current = max(declaration.current for declaration in context.declared.both)
@@ -157,9 +161,11 @@ def _identity(context: Context, subject: Subject) -> Iterator[Told]:
             change = "recreated"
     elif (used_by := context.generations.used_by(key)) is not None:
         change = "used_arn"
-        number = used_by
+        name, number = f"generation {context.generations.claimed(key)}", used_by
     elif known_arn is not None and key.arn is not None and key.arn != known_arn and not _same_family(key, known_arn):
         change = "other_arn"
+    elif known_arn is None and _imported_by_name(context, subject):
+        change = OneOf.of("other_arn", "none")
     elif _address_changed(context, subject):
         change = "address_changed"
     if change == "none":
@@ -169,10 +175,21 @@ def _identity(context: Context, subject: Subject) -> Iterator[Told]:
         subject,
         EventKind.KEY_IDENTITY,
         {"change": change},
+        key=name,
         other=f"generation {number}",
         arn=known_arn or "(not known)",
         former=key.resource.former_address or "(none)",
     )
+
+
+def _imported_by_name(context: Context, subject: Subject) -> bool:
+    """Whether the key of an older generation is imported, and nothing but the address says that it is the one."""
+    resource = subject.key.resource
+    if resource is None or resource.importing is None or subject.number is None or is_replica(subject.key):
+        return False
+    older = subject.number < max(declaration.current for declaration in context.declared.both)
+    same = [other for other in context.generations.existing(subject.number) if other.arn == subject.key.arn]
+    return older and context.generations.tagged(subject.key, Moment.OBSERVED) is None and len(same) == 1
 
 
 def _same_family(key: Key, arn: str) -> bool:

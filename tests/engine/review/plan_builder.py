@@ -59,6 +59,16 @@ POLICIES = {
     "vendor under a condition": document(
         OWNER, {**FOR_VENDOR, "Condition": {"StringEquals": {"aws:PrincipalOrgID": "o-1234567890"}}}
     ),
+    "vendor under another condition": document(
+        OWNER, {**FOR_VENDOR, "Condition": {"StringEquals": {"aws:PrincipalOrgID": "o-0987654321"}}}
+    ),
+    "vendor under either condition": document(
+        OWNER,
+        *(
+            {**FOR_VENDOR, "Condition": {"StringEquals": {"aws:PrincipalOrgID": organisation}}}
+            for organisation in ("o-1234567890", "o-0987654321")
+        ),
+    ),
     "vendor denied": document(OWNER, FOR_VENDOR, statement({"AWS": root(VENDOR)}, "kms:Decrypt", "Deny")),
     "another account instead": document(OWNER, statement({"AWS": root(OTHER)}, USE)),
     "another account too": document(OWNER, FOR_VENDOR, statement({"AWS": root(OTHER)}, USE)),
@@ -102,6 +112,33 @@ POLICIES = {
         statement(
             "*",
             ["kms:ScheduleKeyDeletion", "kms:DeleteImportedKeyMaterial"],
+            "Deny",
+            Condition={"ArnNotEquals": {"aws:PrincipalArn": [f"arn:aws:iam::{CUSTOMER}:role/Emergency"]}},
+        ),
+    ),
+    "deletion denied to fewer": document(
+        OWNER,
+        FOR_VENDOR,
+        statement(
+            "*",
+            ["kms:ScheduleKeyDeletion", "kms:DeleteImportedKeyMaterial"],
+            "Deny",
+            Condition={
+                "ArnNotLike": {
+                    "aws:PrincipalArn": [
+                        f"arn:aws:iam::{CUSTOMER}:role/Emergency",
+                        f"arn:aws:iam::{CUSTOMER}:role/Other",
+                    ]
+                }
+            },
+        ),
+    ),
+    "deletion denied, not of the material": document(
+        OWNER,
+        FOR_VENDOR,
+        statement(
+            "*",
+            ["kms:ScheduleKeyDeletion"],
             "Deny",
             Condition={"ArnNotEquals": {"aws:PrincipalArn": [f"arn:aws:iam::{CUSTOMER}:role/Emergency"]}},
         ),

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from engine.review import ReviewVerdict, review_plan
-from tests.engine.review.declarations import declaration
+from tests.engine.review.declarations import declaration, proof
 from tests.engine.review.plan_builder import (
     CUSTOMER,
     FOR_VENDOR,
@@ -248,7 +248,33 @@ LINKED = {
     "the grant moves to another key": with_grant("delete", "create", key_id=key_id(7)),
     "the grant was retired outside": PlanBuilder().add(KEY, 1, before=OWNER_ONLY).drifted(GRANT, 1, gone=True),
 }
+UNDER_A_CONDITION = POLICIES["vendor under a condition"]
+CONDITIONS = {
+    "another organisation": updated(POLICIES["vendor under another condition"], UNDER_A_CONDITION),
+    "another role of the vendor": updated(
+        document(OWNER, statement({"AWS": f"arn:aws:iam::{VENDOR}:role/y"}, USE)),
+        document(OWNER, statement({"AWS": f"arn:aws:iam::{VENDOR}:role/x"}, USE)),
+    ),
+    "a denial under a condition beside it": updated(
+        document(
+            OWNER,
+            json.loads(UNDER_A_CONDITION)["Statement"][1],
+            statement("*", "kms:Decrypt", "Deny", Condition={"StringNotEquals": {"aws:SourceVpce": "vpce-1"}}),
+        ),
+        UNDER_A_CONDITION,
+    ),
+    "another encryption context of the grant": PlanBuilder()
+    .add(KEY, 1, before=OWNER_ONLY)
+    .add(
+        GRANT,
+        1,
+        ("create", "delete"),
+        before={"constraints": [{"encryption_context_equals": {"a": "b"}, "encryption_context_subset": None}]},
+        after={"constraints": [{"encryption_context_equals": {"a": "z"}, "encryption_context_subset": None}]},
+    ),
+}
 DANGEROUS = {
+    **{f"{name} [condition]": plan for name, plan in CONDITIONS.items()},
     **{f"{name} [denial]": plan for name, plan in DENIALS.items()},
     **{f"{name} [policy]": plan for name, plan in POLICIES_THAT_LOSE_THE_VENDOR.items()},
     **{f"{name} [too much]": plan for name, plan in POLICIES_THAT_GIVE_TOO_MUCH.items()},
@@ -278,7 +304,18 @@ DANGEROUS_FOR_A_KEY_KNOWN_BY_ITS_ARN = {
     "its alias is destroyed": PlanBuilder().add(ALIAS, 1, ("delete",)),
     "its grant is destroyed": PlanBuilder().add(GRANT, 1, ("delete",)),
 }
+AT_ADDRESSES = declaration(2, generation_1={"address": "aws_kms_key.a"}, generation_2={"address": "aws_kms_key.b"})
+ITS_POLICY_BY_ID = PlanBuilder().add(KEY_POLICY, 1, ("create",), after={"key_id": key_id(1), **OWNER_ONLY})
 HARMLESS = {
+    "a condition beside the vendor's own": updated(POLICIES["vendor under either condition"], UNDER_A_CONDITION),
+    "a denial that cannot hit the vendor, beside a condition": updated(
+        document(
+            OWNER,
+            json.loads(UNDER_A_CONDITION)["Statement"][1],
+            statement("*", "kms:*", "Deny", Condition={"Bool": {"aws:SecureTransport": "false"}}),
+        ),
+        UNDER_A_CONDITION,
+    ),
     "its own policy changes under one that is in force": PlanBuilder()
     .add(KEY, 1, ("update",), after=OWNER_ONLY)
     .add(KEY_POLICY, 1),
@@ -333,6 +370,59 @@ def test_what_belongs_to_a_key_outside_the_plan_is_blocked(name: str) -> None:
 def test_a_replica_is_as_precious_as_its_key(name: str) -> None:
     verdict, findings = _judged(DANGEROUS_FOR_A_REPLICA[name], WITH_A_REPLICA)
     assert verdict is ReviewVerdict.BLOCK, findings
+
+
+def _policies(plan: PlanBuilder, declared: Declaration, **more: Any) -> set[str]:
+    report = review_plan("plan.json", plan.data(), declared, **more)
+    return {finding.policy for finding in report.findings if finding.blocks}
+
+
+@pytest.mark.requirement("EKM-11")
+@pytest.mark.parametrize(
+    "more",
+    [(), ((KEY, 2, ("create",), "a"),)],
+    ids=["and the old number has none", "and the old number gets a new one"],
+)
+def test_a_key_without_tags_that_moves_to_the_next_generations_address_stays_the_old_one(more: Any) -> None:
+    plan = PlanBuilder().add(KEY, 1, before=UNTAGGED, name="b", previous_address="aws_kms_key.a")
+    for kind, number, actions, name in more:
+        plan.add(kind, number, actions, name=name, after=UNTAGGED)
+    report = review_plan("plan.json", plan.data(), AT_ADDRESSES)
+    messages = {finding.policy: finding.message for finding in report.findings}
+    assert messages["used-key-arn"] == "generation 2: the key that would stand for it is known as generation 1"
+    assert ("generation-recreated" in messages) is bool(more)
+
+
+def test_a_key_that_only_the_evidence_names_is_known_by_its_bare_id() -> None:
+    assert "vendor-access-lost" in _policies(ITS_POLICY_BY_ID, declaration(1), proof=proof({1: "current"}))
+
+
+def test_a_policy_on_a_key_elsewhere_may_be_that_of_a_generation_that_nothing_places() -> None:
+    assert _policies(ITS_POLICY_BY_ID, declaration(1)) == {"unplaced-key-policy"}
+    assert not _policies(ITS_POLICY_BY_ID, declaration(1, generation_1={"key_arn": key_arn(9)}))
+
+
+@pytest.mark.requirement("EKM-35")
+def test_a_replica_gives_the_vendor_no_way_around_a_revocation() -> None:
+    plan = PlanBuilder().add(KEY, 1, before={**MULTI_REGION, **OWNER_ONLY, "is_enabled": False})
+    plan.add(REPLICA, 1, ("create",))
+    revoked = proof({1: "current"}, revoked=True)
+    assert "revocation-undone" in _policies(plan, WITH_A_REPLICA, base=WITH_A_REPLICA, proof=revoked)
+
+
+def test_a_key_of_another_provider_region_is_no_generation() -> None:
+    plan = PlanBuilder().add(KEY, 1).add(KEY, 2, ("create",)).plan()
+    plan["configuration"]["provider_config"] = {
+        "aws.west": {"name": "aws", "alias": "west", "expressions": {"region": {"constant_value": "us-west-2"}}}
+    }
+    plan["configuration"]["root_module"]["resources"][1]["provider_config_key"] = "aws.west"
+    report = review_plan("plan.json", json.dumps(plan).encode(), declaration(2))
+    assert [(finding.policy, finding.message) for finding in report.findings if finding.blocks] == [
+        (
+            "wrong-key-place",
+            "generation 2: its key is a new one in us-west-2, which is not the declared account and Region",
+        )
+    ]
 
 
 def test_a_replica_with_the_vendors_access_is_harmless() -> None:
