@@ -38,7 +38,7 @@ def _many(count: int) -> Report:
 
 
 def _passing() -> Report:
-    return review_plan("plan.json", PlanBuilder().add(KEY, 1).data(), declaration())
+    return review_plan("plan.json", PlanBuilder().add(KEY, 1).data(), declaration(), base=declaration())
 
 
 @pytest.mark.parametrize("form", list(ReportFormat))

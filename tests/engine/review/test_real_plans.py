@@ -108,7 +108,7 @@ def test_a_destroyed_generation_is_blocked_even_without_a_word_in_the_declaratio
 
 @pytest.mark.parametrize("name", ["no_changes", "first_deploy", "second_generation", "statement_renamed", "moved"])
 def test_a_harmless_plan_gets_one_line(name: str) -> None:
-    text = render_text(review_plan(name, _plan(name), declaration(2)))
+    text = render_text(review_plan(name, _plan(name), declaration(2), base=declaration(2)))
     assert text.startswith("PASS")
     assert len(text.splitlines()) == 1
 
