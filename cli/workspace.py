@@ -206,6 +206,17 @@ def _tell_wait(outage: KeyAccessError, seconds: float) -> None:
     warn(f"{outage.message}; trying again in {seconds:.0f} s")
 
 
+def _own_files(workspace: Workspace) -> tuple[Path, ...]:
+    """What lies on this disk for the tenant, beside its vault."""
+    from cli.access_change import saved_path
+    from engine.jobs.own_places import sqlite_files
+    from engine.ledger.opening import SqliteLocation, ledger_location
+
+    location = ledger_location(workspace.declaration, workspace.folder)
+    ledger = sqlite_files(location.path) if isinstance(location, SqliteLocation) else ()
+    return (*ledger, workspace.folder / EVENTS, saved_path(workspace))
+
+
 @contextmanager
 def job_context(
     workspace: Workspace, command: str, vendor_profile: str | None, *, writes: bool
@@ -252,6 +263,7 @@ def job_context(
             vault=vault,
             actor=who,
             events=JsonLinesEvents(workspace.folder / EVENTS),
+            own_files=_own_files(workspace),
             progress=advanced,
             plan=pace.planned,
             measured=sys.stderr.isatty(),

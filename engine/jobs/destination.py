@@ -6,6 +6,7 @@
   authenticated and written.
 - Nothing is overwritten silently. A file that is there with the same content is left as it is; one with other
   content is told and left alone, unless overwriting was asked for; a folder is never replaced.
+- The vault and the ledger are never written into or over, whatever was asked for.
 - Permission bits and modification times come back, but no set-user-id, set-group-id or sticky bit. A folder
   that was there before keeps its own.
 """
@@ -22,6 +23,7 @@ from enum import Enum
 from typing import TYPE_CHECKING, Protocol, Self
 
 from engine.errors import MachineError
+from engine.jobs.own_places import OwnPlaces
 from engine.jobs.workloads import identity_of
 from engine.printing import printable
 
@@ -45,6 +47,11 @@ class Written(Enum):
     IDENTICAL = "was there already, with the same content"
     DIFFERENT = "is there already, with other content"
     IN_THE_WAY = "something else stands in its place"
+    OWN = "is not restored: the vault and the ledger stay as they are"
+
+
+class _OwnFolderError(OSError):
+    """The way leads into a folder that is Keyturn's own."""
 
 
 class FileAttributes(Protocol):
@@ -93,13 +100,22 @@ class Destination:
         folder: The folder; it is made if need be.
         overwrite: Whether files of other content may be replaced.
         made: The identities of folders that the same job has made before, which are not somebody else's then.
+        own: What is Keyturn's own and left as it is.
 
     Raises:
         MachineError: It cannot be made or opened, or, from every method, written to.
     """
 
-    def __init__(self, folder: Path, *, overwrite: bool, made: set[tuple[int, int]] | None = None) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        overwrite: bool,
+        made: set[tuple[int, int]] | None = None,
+        own: OwnPlaces | None = None,
+    ) -> None:
         self._folder = folder
+        self._own = OwnPlaces() if own is None else own
         self._overwrite = overwrite
         self._made = set() if made is None else made
         try:
@@ -123,6 +139,8 @@ class Destination:
         *above, name = place
         try:
             folder = self._enter(tuple(above)).descriptor
+            if self._own.has_file(folder, name):
+                return Written.OWN
             try:
                 os.symlink(entry.target, name, dir_fd=folder)
             except FileExistsError:
@@ -148,6 +166,8 @@ class Destination:
         *above, name = place
         try:
             level = self._enter(tuple(above))
+            if self._own.has_file(level.descriptor, name):
+                return Written.OWN
             folder, there = level.descriptor, _status(level.descriptor, name)
             if there is not None:
                 if stat.S_ISDIR(there.st_mode):
@@ -197,6 +217,9 @@ class Destination:
             except FileExistsError:
                 new = False
             level = _Open(name, os.open(name, _FOLDER, dir_fd=above), made=new, private=new and mode == _PRIVATE)
+            if self._own.has_folder(level.descriptor):
+                os.close(level.descriptor)
+                raise _OwnFolderError(errno.ENOTDIR, Written.OWN.value)
             self._levels.append(level)
             identity = identity_of(os.fstat(level.descriptor))
             if new:
@@ -262,6 +285,8 @@ class Destination:
 
     def _in_the_way(self, error: OSError) -> Written:
         """A link or a file where a folder should be belongs to the entry; anything else to the machine."""
+        if isinstance(error, _OwnFolderError):
+            return Written.OWN
         if error.errno in {errno.ENOTDIR, errno.ELOOP, errno.ENAMETOOLONG}:
             return Written.IN_THE_WAY
         raise self._failed(error) from error

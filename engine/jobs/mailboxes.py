@@ -162,7 +162,7 @@ def download_mailbox(
     place = mailbox_place(workload)
     written = destination.file(place, MadeFile(int(snapshot.at.timestamp()) * 10**9), content)
     mailbox = made[-1]
-    if written in {Written.DIFFERENT, Written.IN_THE_WAY}:
+    if written in {Written.DIFFERENT, Written.IN_THE_WAY, Written.OWN}:
         mailbox = replace(made[0], problems=[Problem(place[-1], ProblemKind.LEFT_ALONE, written.value)])
     return mailbox.result()
 

@@ -31,6 +31,7 @@ from engine.jobs.stopping import Stopping
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from pathlib import Path
 
     from engine.declaration import Declaration
     from engine.jobs.vault import Vault
@@ -59,6 +60,7 @@ class JobContext:
         vault: Its vault.
         actor: Who runs the job.
         events: Takes the job's events.
+        own_files: What is Keyturn's own on this disk, beside the vault: no restore writes over it.
         progress: Is told how far the job is.
         plan: Is told how much there is to do.
         measured: Whether that is worth measuring each workload before it is worked on.
@@ -75,6 +77,7 @@ class JobContext:
     vault: Vault
     actor: Actor
     events: EventLog = field(default_factory=NoEvents)
+    own_files: tuple[Path, ...] = ()
     progress: Progress = no_progress
     plan: Plan = no_plan
     measured: bool = False

@@ -24,6 +24,7 @@ from engine.jobs.destination import Destination, Written
 from engine.jobs.entries import FileEntry, FolderEntry, LinkEntry, Omission, order
 from engine.jobs.mailboxes import PROPRIETARY, download_mailbox
 from engine.jobs.operation import JobContext, OperationKey, existing_key
+from engine.jobs.own_places import own_places, refuse_inside
 from engine.jobs.progress import Planned, Progressed
 from engine.jobs.report import JobReport, Outcome, Problem, ProblemKind, WorkloadResult
 from engine.jobs.running import check_workflow, run_job
@@ -103,7 +104,9 @@ def _run(context: JobContext, workflow: Workflow, kind: WorkflowKind, request: R
                     context.plan(Planned(begun=1, bytes=_size(context, key, snapshot, request.paths)))
                 folder = request.destination or Path(reader.header.source)
                 _refuse_copy_into_source(workflow, reader, folder)
-                with Destination(folder, overwrite=request.overwrite, made=made) as destination:
+                refuse_inside(context.vault.local_folder, folder)
+                own = own_places(context.vault.local_folder, context.own_files)
+                with Destination(folder, overwrite=request.overwrite, made=made, own=own) as destination:
                     if workflow.delivery is Delivery.MAILBOX:
                         return download_mailbox(context, workload, key, snapshot, request.paths, destination)
                     return _bring_back(context, workload, reader, key, request.paths, destination)
@@ -187,7 +190,9 @@ class _Restored:
         except DamagedError as error:
             self.problems.append(Problem(entry.path, ProblemKind.DAMAGED, error.message))
             return
-        if written in {Written.DIFFERENT, Written.IN_THE_WAY}:
+        if written is Written.OWN:
+            self.problems.append(Problem(entry.path, ProblemKind.NOTE, written.value))
+        elif written in {Written.DIFFERENT, Written.IN_THE_WAY}:
             self.problems.append(Problem(entry.path, ProblemKind.LEFT_ALONE, written.value))
 
     def result(self, snapshot: str) -> WorkloadResult:

@@ -230,3 +230,22 @@ def test_verify_reads_the_vault_names_what_is_damaged_and_the_rest_is_restored(
     repository.customer.kms.disable_key(KeyId=key_arn)
     assert repository.keyturn("verify", "--vault", *VENDOR).exit_code == 4
     repository.customer.kms.enable_key(KeyId=key_arn)
+
+
+def test_a_ledger_that_was_backed_up_with_its_repository_is_never_brought_back_over_todays(
+    tenant: tuple[Repository, str],
+) -> None:
+    repository, _ = tenant
+    backup = ("run", "backup", "--source", ".", *VENDOR)
+    assert repository.keyturn(*backup, "--workload", "files/.keyturn").exit_code == 0
+    assert repository.keyturn(*backup, "--workload", "files/source").exit_code == 0
+    events = (repository.folder / ".keyturn" / "events.jsonl").read_bytes()
+    before = repository.ledger_state()
+    restored = repository.keyturn(
+        "run", "restore", "--in-place", "--overwrite", "--workload", "files/.keyturn", *VENDOR
+    )
+    assert restored.exit_code == 0, restored.err
+    assert "ledger.db is not restored: the vault and the ledger stay as they are" in restored.err
+    assert repository.ledger_state() == before
+    assert (repository.folder / ".keyturn" / "events.jsonl").read_bytes().startswith(events)
+    assert repository.keyturn("run", "restore", "--to", "out", "--workload", "files/source", *VENDOR).exit_code == 0
