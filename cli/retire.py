@@ -27,9 +27,11 @@ def command(
     Refused until it is not current, no rotation is in flight, no data key stands under it, the current
     generation is integrated and confirmed, the declared retention days have passed since, the current key
     carries over what the old one gave (Druva's access, grants, replicas), and AWS KMS knows of no use since then.
+    The ledger is verified first, as `keyturn verify` does: no key is let go by one that has lost data keys.
     """
     from cli.key_facts import last_use, not_carried_over
-    from cli.workspace import actor, load_workspace, now
+    from cli.workspace import actor, load_workspace, now, refuse_if_rules_say_no
+    from engine.ledger.verification import verify_data_keys, verify_journal
     from engine.lifecycle import Override, Retire
     from engine.transitions import carry_out
 
@@ -57,6 +59,8 @@ def command(
     for note in notes:
         if note is not None:
             warn(note)
+    refuse_if_rules_say_no(head.state, retire)
+    verify_data_keys(ledger, verify_journal(ledger))  # a ledger that has lost data keys counts none under the key
     retired = carry_out(ledger, retire, actor(workspace, f"retire {number}"), now(), head).state.find(number)
     if as_json:
         print_json({"generation": number, "state": retired.state.value if retired else None})

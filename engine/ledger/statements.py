@@ -2,7 +2,8 @@
 
 A certificate for an old generation is given only while it holds: the generation is not the current one, no
 move is in flight, no data key stands under its key by number or ARN, and every data key of this ledger is
-proved to open under the key that it stands under now (EKM-33).
+proved to open under the key that it stands under now (EKM-33). The ledger is verified first: one that has lost
+data keys would count none under any key.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from engine.evidence import (
     RotationEvidence,
     Subject,
 )
+from engine.ledger.verification import verify_data_keys, verify_journal
 from engine.lifecycle import GenerationState, Mode
 
 if TYPE_CHECKING:
@@ -39,9 +41,15 @@ def make_evidence(ledger: Ledger, origin: Origin, at: datetime, lifetime: timede
         origin: With what it works: AWS or a sandbox.
         at: Now, UTC.
         lifetime: How long it counts.
+
+    Raises:
+        DamagedError: The ledger is damaged: it certifies nothing.
+        ConflictError: It keeps changing.
     """
     head, census = _at_one_point(ledger)
     state = head.state
+    if not all(_open_points(head, census, generation) for generation in state.generations):
+        verify_data_keys(ledger, verify_journal(ledger))
     rotation = state.rotation
     return Evidence(
         subject=_subject(head, origin),
@@ -73,6 +81,7 @@ def make_certificate(ledger: Ledger, number: int, origin: Origin, at: datetime) 
 
     Raises:
         RefusedError: It would not be true; the message says why (EKM-33).
+        DamagedError: The ledger is damaged: it certifies nothing.
     """
     head, census = _at_one_point(ledger)
     generation = head.state.find(number)
@@ -84,6 +93,7 @@ def make_certificate(ledger: Ledger, number: int, origin: Origin, at: datetime) 
             ("EKM-33",),
             "`keyturn status` shows where the tenant stands",
         )
+    verify_data_keys(ledger, verify_journal(ledger))
     return _certificate(head, census, generation, origin, at)
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import sqlite3
+from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -148,6 +150,29 @@ def test_where_cloudtrail_cannot_be_asked_a_person_answers_for_it(
     assert repository.keyturn("release", "1", *OVERRIDE[:2]).exit_code == 2
     assert repository.keyturn("release", "1", *OVERRIDE).exit_code == 0
     assert standing(repository) == "released"
+
+
+@pytest.mark.requirement("EKM-33")
+@pytest.mark.requirement("EKM-34")
+def test_a_ledger_that_has_lost_a_data_key_lets_no_key_go(repository: Repository, tmp_path_factory: Any) -> None:
+    _, second = rotated(repository)
+    assert repository.keyturn("confirm", "2", "--key-arn", second).exit_code == 0
+    declare(repository)
+    with closing(sqlite3.connect(repository.folder / ".keyturn" / "ledger.db", isolation_level=None)) as ledger:
+        assert ledger.execute("DELETE FROM data_keys").rowcount == 1
+    before = repository.ledger_state()
+    key = str(tmp_path_factory.mktemp("keys") / "evidence.pem")
+    assert repository.keyturn("evidence", "new-key", key).exit_code == 0
+    for command in (
+        ("retire", "1"),
+        ("evidence", "certificate", "1", "certificate.json", "--signing-key", key),
+        ("status", "--evidence", "evidence.json", "--signing-key", key),
+    ):
+        ended = repository.keyturn(*command)
+        assert ended.exit_code == 5, ended.err
+        assert "the journal tells of 1 data keys, but the ledger has 0" in ended.err
+    assert repository.ledger_state() == before
+    assert not list(repository.folder.glob("*.json"))
 
 
 @pytest.mark.requirement("EKM-33")
