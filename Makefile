@@ -1,7 +1,7 @@
 # Every target sets up what it needs; a second run changes nothing and is quick.
 # Needs on the machine: Python 3.11+, Node.js 20+ with npm, Terraform 1.10+.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test bench conformance lint lock clean prerequisites
+.PHONY: help setup demo test soak bench conformance lint lock clean prerequisites
 SHELL := /bin/bash
 PYTHON ?= python3
 BIN := .venv/bin
