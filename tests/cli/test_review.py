@@ -195,7 +195,10 @@ def test_a_harmless_plan_passes_in_one_line(pull_request: PullRequest) -> None:
     assert run(["review", str(plan), "--declaration", str(pull_request.folder / "head/ekm.yaml")]) == 0
     out, err = pull_request.capsys.readouterr()
     assert out.startswith("PASS")
-    assert len(out.splitlines()) == 1
+    assert out.splitlines()[1:] == [
+        "",
+        "judged by its own declaration: give the target branch's with --base-declaration",
+    ]
     assert err == ""
 
 
