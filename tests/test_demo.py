@@ -59,3 +59,16 @@ def test_a_folder_that_is_not_there_is_refused_before_anything_starts(
     assert "there is no folder" in capsys.readouterr().err
     assert run(["demo", "--keep", str(tmp_path)]) == 3
     assert "exists already" in capsys.readouterr().err
+    assert run(["demo", "--input", str(tmp_path), "--keep", str(tmp_path / "inside")]) == 3
+    assert "lies in the folder to back up" in capsys.readouterr().err
+
+
+def test_what_is_missing_is_named_before_anything_starts(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert run(["demo", "--keep", str(tmp_path / "kept")]) == 6
+    told = capsys.readouterr()
+    assert "there is no node and no terraform on PATH" in told.err
+    assert "nodejs.org" in told.err
+    assert not (tmp_path / "kept").exists()

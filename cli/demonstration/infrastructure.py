@@ -57,6 +57,21 @@ def find_cdktf() -> Path:
     return Path(found)
 
 
+def require_tools() -> None:
+    """See that what a deployment runs is there, before anything starts.
+
+    Raises:
+        MachineError: Node.js or Terraform is not on PATH.
+    """
+    tools = {"node": "Node.js 20+ from nodejs.org", "terraform": "Terraform 1.10+ from developer.hashicorp.com"}
+    missing = [name for name in tools if shutil.which(name) is None]
+    if missing:
+        raise MachineError(
+            f"there is no {' and no '.join(missing)} on PATH, and the demonstration deploys for real",
+            f"install {' and '.join(tools[name] for name in missing)}",
+        )
+
+
 def write_repository(folder: Path) -> None:
     """Make the customer's repository: the declaration's companions."""
     folder.mkdir(parents=True, exist_ok=True)

@@ -26,6 +26,7 @@ from cli.demonstration.infrastructure import (
     deploy,
     find_cdktf,
     plan,
+    require_tools,
     synthesise,
     take_out,
     write_repository,
@@ -63,11 +64,14 @@ def tell_story(source: Path | None, keep: Path | None) -> ExitCode:
         MachineError: Something that the demonstration needs is missing.
         ExpectationError: Something did not come out as it must.
     """
+    require_tools()
     cdktf = find_cdktf()
     if source is not None and not source.is_dir():
         raise InputError(f"there is no folder {str(source)!r} to back up")
     if keep is not None and keep.exists():
         raise InputError(f"{str(keep)!r} exists already", "name a new folder")
+    if keep is not None and source is not None and keep.resolve().is_relative_to(source.resolve()):
+        raise InputError(f"{str(keep)!r} lies in the folder to back up", "name a folder apart from it")
     with ExitStack() as stack:
         folder = keep.resolve() if keep is not None else Path(tempfile.mkdtemp(prefix="keyturn-demo-"))
         if keep is None:
