@@ -96,6 +96,7 @@ def recover(backup_path: Path | None, declaration_path: Path, as_json: bool) -> 
     from engine.ledger.conflicts import not_empty
     from engine.ledger.opening import open_ledger, restore_ledger
     from engine.ledger.recovery import plan_recovery
+    from engine.lifecycle import SERVICE_GENERATION
 
     workspace = load_workspace(declaration_path)
     declaration, folder = workspace.declaration, workspace.folder
@@ -131,6 +132,9 @@ def recover(backup_path: Path | None, declaration_path: Path, as_json: bool) -> 
         click.echo(f"  {recovered.from_backup} as in the backup, {recovered.from_vault} newer ones from the vault")
     if recovered.unproved:
         click.echo(f"next: `keyturn rotate --to {number}` proves that each opens, and moves what is left behind")
+    if number == SERVICE_GENERATION:
+        click.echo("nothing tells that Enterprise Key Management was enabled; if it was, `keyturn enable` comes next,")
+        click.echo("  before any backup: until then new data keys go to Druva's own key")
     click.echo("next: `keyturn verify`, with the newest checkpoint that there is")
 
 

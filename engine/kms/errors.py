@@ -140,7 +140,8 @@ def _from_client_error(
     elif wrapped_once and code == "NotFoundException":
         failure = KeyFailure.REVOKED
     elif wrapped_once and code == "AccessDeniedException" and _is_another_accounts(asker, key_arn):
-        failure, standing = KeyFailure.REVOKED, " (the key's policy or grant no longer allows it)"
+        whose = "the key's" if len(key_arns) == 1 else "either key's"
+        failure, standing = KeyFailure.REVOKED, f" ({whose} policy or grant no longer allows it)"
     if failure is None:
         server_side = int(metadata.get("HTTPStatusCode", 0)) >= 500
         failure = KeyFailure.UNAVAILABLE if server_side else KeyFailure.MISCONFIGURED

@@ -27,6 +27,7 @@ _ATTEMPTS = 12
 _LONGEST_WAIT = 1.0  # seconds
 _BATCH = 100  # BatchGetItem takes no more
 _WRITTEN = 100  # nor does TransactWriteItems
+_READS = {"GetItem", "BatchGetItem", "Query"}
 _PASSING = {"TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded"}
 _BUSY = {
     "ProvisionedThroughputExceededException",
@@ -208,7 +209,7 @@ class DynamoDbTable:
     def _busy(self) -> AwsError:
         return AwsError(
             f"the ledger's table {self.name!r} is too busy: DynamoDB asks to slow down",
-            "nothing was changed; try again, or raise the table's capacity",
+            "try again, or raise the table's capacity",
         )
 
     @contextmanager
@@ -223,7 +224,8 @@ class DynamoDbTable:
         except BotoCoreError as error:
             raise AwsError(
                 f"the ledger's table {self.name!r} cannot be used: {operation} failed: {error}",
-                "check the network and the AWS credentials in use",
+                "check the network and the AWS credentials in use"
+                + ("" if operation in _READS else "; whether it was stored is not known: `keyturn history` shows it"),
             ) from error
 
     def _from_client_error(self, operation: str, error: Any) -> Exception:

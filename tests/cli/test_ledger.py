@@ -97,6 +97,17 @@ def test_a_deleted_ledger_is_recovered_from_a_backup_and_what_the_vault_has_newe
     assert restored(repository) == {"anna": "of anna", "bob": "of bob"}
 
 
+@pytest.mark.requirement("EKM-11")
+def test_where_only_data_keys_of_the_services_key_are_left_it_is_said_that_enabling_comes_first(
+    repository: Repository,
+) -> None:
+    fill(repository, "anna")
+    (repository.folder / ".keyturn" / "ledger.db").unlink()
+    ended = repository.keyturn("ledger", "recover")
+    assert ended.exit_code == 0, ended.err
+    assert "if it was, `keyturn enable` comes next" in ended.out
+
+
 def test_recovery_and_backup_overwrite_nothing(repository: Repository, kept: LedgerStore) -> None:
     repository.enabled()
     assert repository.keyturn("ledger", "backup", "ledger.backup").exit_code == 0

@@ -105,6 +105,10 @@ def test_a_vendor_whose_access_was_taken_away_is_revoked_for_what_the_key_once_w
     error = failure(lambda: kms.unwrap(key, wrapped.ciphertext, CONTEXT))
     assert error.failure is KeyFailure.REVOKED
     assert "no longer allows it" in error.message
+    other = make_key(customer, declaration(), 1)
+    assert (
+        "either key's policy or grant" in failure(lambda: kms.rewrap(key, other, wrapped.ciphertext, CONTEXT)).message
+    )
     assert failure(lambda: kms.generate_data_key(key, CONTEXT)).failure is KeyFailure.DENIED
 
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from botocore.exceptions import ClientError
+from botocore.exceptions import ClientError, ReadTimeoutError
 
 from engine.errors import AwsError, ConflictError, DamagedError, InputError
 from engine.ledger.dynamodb import DynamoDbLedger, open_dynamodb_ledger
@@ -39,7 +39,7 @@ def ledger(dynamodb_store: DynamoDbStore) -> Iterator[DynamoDbLedger]:
 class TroubledClient:
     """A client whose first calls of one operation end otherwise; `carried_out` tells whether they are done first."""
 
-    def __init__(self, client: Any, operation: str, errors: list[ClientError], *, carried_out: bool = False) -> None:
+    def __init__(self, client: Any, operation: str, errors: list[Exception], *, carried_out: bool = False) -> None:
         self._client, self._operation, self._errors, self._carried_out = client, operation, errors, carried_out
 
     def __getattr__(self, name: str) -> Any:
@@ -64,7 +64,7 @@ def client_error(code: str, *reasons: str) -> ClientError:
     return ClientError(response, "TransactWriteItems")
 
 
-def troubled(store: DynamoDbStore, operation: str, *errors: ClientError, carried_out: bool = False) -> DynamoDbLedger:
+def troubled(store: DynamoDbStore, operation: str, *errors: Exception, carried_out: bool = False) -> DynamoDbLedger:
     client = TroubledClient(store.client(), operation, list(errors), carried_out=carried_out)
     return DynamoDbLedger(DynamoDbTable(client, store.table, pause=lambda _: None), TENANT)
 
@@ -189,6 +189,21 @@ def test_what_is_neither_throttled_nor_met_is_not_tried_again(
     with pytest.raises(AwsError, match=code):
         carry_out(again, Register(1, key_arn(1), activated=True), ACTOR, NOW)
     assert everything(ledger) == before
+
+
+def test_where_a_writes_answer_never_comes_it_is_said_where_to_see_what_was_stored(
+    dynamodb_store: DynamoDbStore, ledger: DynamoDbLedger
+) -> None:
+    lost = ReadTimeoutError(endpoint_url="http://127.0.0.1:9")
+    with pytest.raises(AwsError) as caught:
+        carry_out(
+            troubled(dynamodb_store, "transact_write_items", lost), Register(1, key_arn(1), activated=True), ACTOR, NOW
+        )
+    assert "whether it was stored is not known" in str(caught.value.hint)
+    with pytest.raises(AwsError) as caught:
+        troubled(dynamodb_store, "get_item", lost).head()
+    assert "whether it was stored" not in str(caught.value.hint)
+    assert ledger.head().version == 0
 
 
 def test_a_wrapping_whose_answer_was_lost_counts_as_put_once(
