@@ -10,12 +10,13 @@ from cli.display import note, warn
 from cli.options import as_name, declaration_option, json_option
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from pathlib import Path
 
     from cli.workspace import Workspace
     from engine.errors import KeyturnError
     from engine.ledger.interface import Census, Ledger
-    from engine.revocation import Found
+    from engine.revocation import Done, Found, Target
 
 
 @click.command("revoke")
@@ -69,13 +70,22 @@ def command(way: str, yes: bool, by: str | None, declaration_path: Path, as_json
     # The declaration first: should this process die now, the next deploy still revokes and does not undo.
     changed, not_declared = declare(workspace, revoked=True)
     vendor = workspace.declaration.vendor.account_id
-    acts = revoke_keys(found.targets, Way(way), vendor, saved_path(workspace), connect)
-    done = told(acts, "disabled" if way == "disable" else "taken away", quiet=as_json)
+
+    def take_away(targets: Iterable[Target]) -> tuple[Done, ...]:
+        acts = revoke_keys(targets, Way(way), vendor, saved_path(workspace), connect)
+        return told(acts, "disabled" if way == "disable" else "taken away", quiet=as_json)
+
+    done = take_away(found.targets)
     if not_declared is not None:
         troubles.append(not_declared)
     if state is None or not state.revoked:
         try:
             record(ledger, workspace, f"revoke --way {way}", lambda identity: Revoke(by or identity), revoked=True)
+            if ledger is not None and state is not None:
+                # Somebody may have rotated since the keys were looked for; from here on nobody can.
+                covered = {one.target.key_arn for one in done}
+                found = find_targets(workspace.declaration, ledger.head().state, connect)
+                done += take_away(target for target in found.targets if target.key_arn not in covered)
         except KeyturnError as error:
             troubles.append(error)
     return end("revoked", found, done, troubles, changed=changed, as_json=as_json)

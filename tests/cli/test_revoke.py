@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from engine.access import KeyState
+from engine.arn import parse_key_arn
 from engine.declaration import parse_declaration
 from engine.errors import MachineError
 from engine.ledger.sqlite import SqliteLedger
-from engine.lifecycle import Observe, Revoke
+from engine.lifecycle import Observe, Revoke, Rotate
 from engine.transitions import carry_out
 from stacks.custody import custody_of
 from stacks.key_policy import key_policy
@@ -371,6 +372,29 @@ def test_another_writer_in_between_does_not_keep_a_revocation_from_being_recorde
     assert state_of(repository, first) == "Disabled"
     assert [e["event"] for e in repository.keyturn("history", "--json").document].count("revoked") == 1
     assert repository.keyturn("status", "--offline", "--json").document["revoked"] is True
+
+
+@pytest.mark.requirement("EKM-10")
+def test_a_generation_that_another_writer_rotates_to_in_between_is_revoked_too(
+    repository: Repository, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = repository.enabled()
+    repository.declare(declared_generations(2).replace("alias/northwind-ekm", "alias/none-ekm"))
+    second = repository.deploy(2)
+    commit, came = SqliteLedger.commit, list[str]()
+
+    def after_a_rotation(ledger: SqliteLedger, *arguments: Any) -> Head:
+        if not came:
+            came.append(second)
+            carry_out(ledger, Rotate(2, parse_key_arn(second)), ACTOR, NOW)
+        return commit(ledger, *arguments)
+
+    monkeypatch.setattr(SqliteLedger, "commit", after_a_rotation)
+    ended = repository.keyturn("revoke", "--yes", "--json")
+    assert (ended.exit_code, came) == (0, [second]), ended.err
+    assert (state_of(repository, first), state_of(repository, second)) == ("Disabled", "Disabled")
+    assert {key["key_arn"] for key in ended.document["keys"]} == {first, second}
+    assert is_revoked(repository)
 
 
 @pytest.mark.requirement("EKM-10")
