@@ -22,6 +22,7 @@ What is checked, in this order; every check is reported, not the first failure a
 from __future__ import annotations
 
 import json
+import re
 import secrets
 from dataclasses import dataclass
 from enum import Enum
@@ -249,12 +250,13 @@ def _access(declaration: Declaration, arn: KeyArn, customer: Kms) -> Iterator[Ch
     )
     yield _check("administrators", "; ".join(powerless) or None, "can rotate and revoke", "EKM-16")
     vendor = Caller.account(declaration.vendor.account_id, arn.partition)
-    lacking = [
-        f"{action.removeprefix('kms:')} ({verdict.value}: {reason})"
-        for action, verdict, reason in verdicts(vendor, VENDOR_REQUIRED_ACTIONS)
-        if verdict is not Verdict.YES
-    ]
-    problem = f"Druva's account {declaration.vendor.account_id} lacks {', '.join(lacking)}" if lacking else None
+    lacking: dict[str, list[str]] = {}
+    for action, verdict, reason in verdicts(vendor, VENDOR_REQUIRED_ACTIONS):
+        if verdict is not Verdict.YES:
+            why = f"{verdict.value}: {re.sub(rf'{action}(?![A-Za-z*])', 'it', reason)}"
+            lacking.setdefault(why, []).append(action.removeprefix("kms:"))
+    told = "; ".join(f"{', '.join(actions)} ({why})" for why, actions in lacking.items())
+    problem = f"Druva's account {declaration.vendor.account_id} lacks {told}" if lacking else None
     yield _check("vendor access", problem, "all that backups and restores need", "EKM-18", "EKM-20")
     if lacking:
         return

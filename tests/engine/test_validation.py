@@ -140,6 +140,14 @@ def test_a_vendor_that_lacks_anything_it_needs_is_noticed(customer: Account, ven
     assert "lacks" in failed(validate(customer, arn, vendor))["vendor access"]
 
 
+def test_what_a_vendor_lacks_for_one_reason_is_told_once(customer: Account, vendor: Account) -> None:
+    arn = make_key(customer, DECLARED, 1, grant=False)
+    put_statements(arn, customer, statements(arn, customer)[:1])
+    told = failed(validate(customer, arn, vendor))["vendor access"]
+    assert "lacks Encrypt, Decrypt, " in told
+    assert told.count("no grant allows it to account") == 1
+
+
 @pytest.mark.requirement("EKM-20")
 def test_a_vendor_whose_access_depends_on_a_condition_is_not_a_yes(customer: Account) -> None:
     arn = make_key(customer, DECLARED, 1, grant=False)
