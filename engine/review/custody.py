@@ -88,6 +88,7 @@ class Key:
         policies: The `aws_kms_key_policy` resources that belong to it at some moment.
         grants: The grants that belong to it at some moment.
         primary: The key of which it is a replica, or None.
+        hidden: Whether Terraform marks its ARN or id as sensitive, so that no report may show them.
     """
 
     address: str
@@ -98,6 +99,7 @@ class Key:
     policies: tuple[Attached, ...]
     grants: tuple[Attached, ...]
     primary: str | None = None
+    hidden: bool = False
 
     @property
     def untouched(self) -> bool:

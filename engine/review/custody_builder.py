@@ -45,6 +45,7 @@ def build_custody(plan: Plan) -> Custody:
     resources = custody_resources(plan)
     configuration = Configuration(plan.configuration, plan.providers)
     builder = _Builder(configuration, [resource for resource in resources if resource.type in KEY_TYPES])
+    builder.hide(resources)
     policies: list[Attached] = []
     grants: list[Attached] = []
     aliases: list[Attached] = []
@@ -86,6 +87,7 @@ class _Builder:
         self._by_id: dict[str, list[str]] = defaultdict(list)
         self._by_place: dict[tuple[str, str], list[Resource]] = defaultdict(list)
         self._named: dict[str, str] = {}  # key id or ARN → the name of a key without a resource
+        self._hidden: dict[str, str] = {}  # key id that Terraform marks as sensitive → what stands for it
         for address, resource in self._resources.items():
             self._index(address, resource)
 
@@ -103,6 +105,15 @@ class _Builder:
                 self._by_arn[arn].append(address)
             if key_id is not None and address not in self._by_id[key_id]:
                 self._by_id[key_id].append(address)
+
+    def hide(self, resources: Iterable[Resource]) -> None:
+        """Take note of the key ids that Terraform marks as sensitive; asked of all resources before any is attached."""
+        for resource in resources:
+            attribute = link_attribute(resource.type)
+            for attributes in (resource.recorded, resource.observed, resource.planned) if attribute is not None else ():
+                name = None if attributes is None else attributes.known_text(attribute or "")
+                if name is not None and attributes is not None and attributes.sensitive(attribute or ""):
+                    self._hidden.setdefault(id_in(name), f"(sensitive key {len(self._hidden) + 1})")
 
     def attach(self, resource: Resource) -> Attached:
         """A policy, grant or alias with its links; a replaced one is linked at each moment for itself."""
@@ -138,7 +149,7 @@ class _Builder:
             self._named.setdefault(id_in(name), name)
             if ":" in name:
                 self._named[id_in(name)] = name
-            return Link((id_in(name),), certain=True)
+            return Link((self._hidden.get(id_in(name), id_in(name)),), certain=True)
         if len(found) > 1 and moment is not Moment.RECORDED:
             # One id, several resources: replicas share it, and so does a key under a second address.
             reference = self._by_reference(resource, link_attribute(resource.type) or "")
@@ -190,17 +201,23 @@ class _Builder:
                 policies=tuple(policies_of.get(address, ())),
                 grants=tuple(grants_of.get(address, ())),
                 primary=self._primary(resource),
+                hidden=any(
+                    attributes is not None and attributes.sensitive("arn")
+                    for attributes in (resource.recorded, resource.observed, resource.planned)
+                ),
             )
         for key_id, name in self._named.items():
             arn = name if ":" in name else None
-            keys[key_id] = Key(
-                address=key_id,
+            address = self._hidden.get(key_id, key_id)
+            keys[address] = Key(
+                address=address,
                 resource=None,
                 arn=arn,
                 key_id=key_id,
                 account_id=account_of(arn),
-                policies=tuple(policies_of.get(key_id, ())),
-                grants=tuple(grants_of.get(key_id, ())),
+                policies=tuple(policies_of.get(address, ())),
+                grants=tuple(grants_of.get(address, ())),
+                hidden=key_id in self._hidden,
             )
         return keys
 

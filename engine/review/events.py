@@ -150,6 +150,8 @@ VOCABULARY: dict[EventKind, dict[str, tuple[str, ...] | type]] = {
             "current_raised",
             "deactivated",
             "product_removed",
+            "ledger_moved",
+            "vault_moved",
             "revoked_withdrawn",
         ),
         "integrated": bool,

@@ -20,7 +20,6 @@ from engine.review.detect.whole import detect_deferred, detect_unread, detect_wh
 from engine.review.generations import Generations
 from engine.review.key_access import KeyAccess
 from engine.review.report import JUDGED_BY_ITSELF, KeyReport
-from engine.review.resources import MOMENTS
 from engine.review.scope import Scope
 from engine.review.values import printable
 
@@ -99,12 +98,11 @@ def key_report(context: Context, subject: Subject) -> KeyReport:
     if effect is None:
         effect = "keeps" if key.untouched else ("creates" if is_new(key) else "changes")
     unknown = key.arn is None or (is_new(key) and not stays(key))
-    hidden = not unknown and any(a is not None and a.sensitive("arn") for a in map(key.at, MOMENTS))
     return KeyReport(
         address=printable(key.address, 1000),
         generation=subject.number,
         role=subject.role.value,
-        key_arn=None if unknown or hidden else printable(key.arn or ""),
+        key_arn=None if unknown or key.hidden else printable(key.arn or ""),
         effect=effect,
     )
 

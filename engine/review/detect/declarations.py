@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from engine.declaration import DeclaredState
-from engine.review.detect.context import key_event, nobody, proof_facts
+from engine.review.detect.context import is_replica, key_event, nobody, proof_facts
 from engine.review.events import Event, EventKind
 from engine.review.values import printable
 
@@ -63,6 +63,9 @@ def _differences(context: Context, base: Declaration, change: Declaration) -> It
             yield _event(context, name, was, will)
     if base.vendor.activated and not change.vendor.activated:
         yield _event(context, "deactivated", "true", "false")
+    for name, was, will in (("ledger", base.ledger, change.ledger), ("vault", base.vault, change.vault)):
+        if was != will:
+            yield _event(context, f"{name}_moved", was, will)
     if change.retention_days < base.retention_days:
         yield _event(context, "retention_shortened", str(base.retention_days), str(change.retention_days))
     for principal in sorted(set(change.break_glass) - set(base.break_glass)):
@@ -87,6 +90,8 @@ def _generations(context: Context, base: Declaration, change: Declaration) -> It
             yield _event(context, "generation_removed", f"generation {was.number}", "(none)", number=was.number)
             continue
         changed = [name for name in _FIXED if _differs(name, was, will)]
+        if was.key_arn is None and _contradicted(context, will):
+            changed.append("key_arn")
         if changed or _STATES.index(will.state) < _STATES.index(was.state):
             what = ", ".join(changed) or "state"
             yield _event(context, "generation_changed", f"generation {was.number}", what, number=was.number)
@@ -97,6 +102,18 @@ def _differs(name: str, was: DeclaredGeneration, will: DeclaredGeneration) -> bo
     if name in ("key_arn", "address") and before is None:
         return False  # told later than the generation: its ARN is an output of the deploy
     return bool(before != after)
+
+
+def _contradicted(context: Context, generation: DeclaredGeneration) -> bool:
+    """Whether an ARN that the change declares is not the one that the evidence, or the plan's own key, has for it."""
+    if generation.key_arn is None:
+        return False
+    proof = None if context.declared.proof is None else context.declared.proof.of_number(generation.number)
+    known = {str(proof.key_arn)} if proof is not None else set()
+    if proof is None:
+        keys = context.generations.existing(generation.number)
+        known = {key.arn for key in keys if key.arn is not None and not is_replica(key)}
+    return bool(known - {str(generation.key_arn)})
 
 
 def _states(context: Context, base: Declaration, change: Declaration) -> Iterator[Told]:

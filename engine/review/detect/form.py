@@ -80,7 +80,7 @@ def _form(context: Context, subject: Subject, planned: Attributes) -> Told:
         spec=planned.shown("customer_master_key_spec"),
         usage=planned.shown("key_usage"),
         expected="" if declared is None else declared.origin.value,
-        arn=key.arn or f"a new one in {_region_shown(context, key, planned)}",
+        arn=(SENSITIVE if key.hidden else key.arn) or f"a new one in {_region_shown(context, key, planned)}",
     )
 
 
