@@ -5,7 +5,8 @@
   references where they are not (`engine.review.configuration`). A link that is not certain is kept as such: it
   can give access in the most generous reading and never in the least.
 - The policy in force is that of `aws_kms_key_policy` where there is one, else the key's own. Destroying an
-  `aws_kms_key_policy` restores the default policy, whatever the key resource says; forgetting it changes nothing.
+  `aws_kms_key_policy` restores the default policy, whatever the key resource says; forgetting it changes nothing. Where
+  one is destroyed and another made for the same key (renamed without `moved`), either may come last.
 """
 
 from __future__ import annotations
@@ -179,10 +180,14 @@ class Custody:
                 found.append(NOTHING_KNOWN)
             elif belongs and attributes is not None:
                 found.append(self._policy_of(attached.resource, attributes, default, owner))
+        default_too = moment is Moment.PLANNED and any(self._restores_default(key, each) for each in key.policies)
+        if found and default_too:
+            # One is destroyed and another put, in an order that nobody knows: either may be the last word.
+            return PolicyReading(default.least, found[0].most) if len(found) == 1 else NOTHING_KNOWN
         if found:
             # Of two resources for one key the last one applied wins, and nobody can tell which that is.
             return found[0] if all(reading == found[0] for reading in found) else NOTHING_KNOWN
-        if moment is Moment.PLANNED and any(self._restores_default(key, attached) for attached in key.policies):
+        if default_too:
             return default
         return self._own_policy(key, moment, default, owner)
 

@@ -27,6 +27,8 @@ POLICY_DOCUMENT_TYPE = "aws_iam_policy_document"
 # Resources that touch KMS and change nobody's custody.
 HARMLESS_TYPES = frozenset({"aws_kms_ciphertext"})
 KMS_PREFIXES = ("aws_kms_", "awscc_kms_")
+# Resources that may stand for any of AWS's, those of KMS among them.
+GENERIC_TYPES = frozenset({"aws_cloudcontrolapi_resource", "aws_cloudformation_stack"})
 
 # Matched by type and not by provider: two registries, mirrors and forks give the provider several names.
 CUSTODY_TYPES = KEY_TYPES | {KEY_POLICY_TYPE, ALIAS_TYPE, GRANT_TYPE, KEY_STORE_TYPE}
@@ -111,12 +113,14 @@ class UnreadChange:
     Attributes:
         address: Its address.
         type: Such as `awscc_kms_key`.
-        text: Its attributes before, as JSON text, to be searched for keys in scope and never shown.
+        before: Its attributes before, as JSON text, to be searched for keys in scope and never shown.
+        after: Its attributes after, likewise.
     """
 
     address: str
     type: str
-    text: str
+    before: str
+    after: str
 
 
 @dataclass(frozen=True, slots=True)

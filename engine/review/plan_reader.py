@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 from engine.errors import InputError
 from engine.review.plan import (
     CUSTODY_TYPES,
+    GENERIC_TYPES,
     HARMLESS_TYPES,
     KMS_PREFIXES,
     POLICY_DOCUMENT_TYPE,
@@ -127,14 +128,17 @@ def _unread(changes: list[Any]) -> Iterator[UnreadChange]:
     """What is done to KMS resources of other types than those that are read."""
     for entry in changes:
         kind = entry["type"]
-        if not kind.startswith(KMS_PREFIXES) or kind in CUSTODY_TYPES or kind in HARMLESS_TYPES:
+        if not kind.startswith(KMS_PREFIXES) and kind not in GENERIC_TYPES:
+            continue
+        if kind in CUSTODY_TYPES or kind in HARMLESS_TYPES:
             continue
         change = entry.get("change")
         actions = change.get("actions") if isinstance(change, dict) else None
         if entry.get("mode") == "data" or actions in (["no-op"], ["read"]):
             continue
-        before = change.get("before") if isinstance(change, dict) else None
-        yield UnreadChange(str(entry.get("address")), kind, json.dumps(before))
+        before, after = (json.dumps(change.get(s) if isinstance(change, dict) else None) for s in ("before", "after"))
+        if kind not in GENERIC_TYPES or "AWS::KMS::" in before or "AWS::KMS::" in after:
+            yield UnreadChange(str(entry.get("address")), kind, before, after)
 
 
 def _change(place: str, entry: dict[str, Any], deferred: str | None = None) -> ResourceChange:

@@ -75,5 +75,7 @@ def _change(store: Resource) -> str:
         return "forgotten"
     if store.planned is None:
         return "deleted"
-    changed = any(store.observed.raw(name) != store.planned.raw(name) for name in _CONNECTION)
+    # Changed outside and left so counts too: once it is applied, no later plan would tell.
+    earlier = (store.observed, *(() if store.recorded is None else (store.recorded,)))
+    changed = any(was.raw(name) != store.planned.raw(name) for was in earlier for name in _CONNECTION)
     return "changed" if changed else "none"

@@ -3,7 +3,8 @@
 - An errored plan shows a part of what would happen; an incomplete one (`-target`, deferred changes) leaves parts out;
   a stripped file tells of resources whose changes it does not hold. None of them proves anything about the rest.
 - A KMS resource of a type that is not known (another provider's, or a newer one) cannot be judged. It is told where
-  what it was speaks of a key in scope, of the tenant or of the vendor.
+  what it was speaks of a key in scope, of an alias, of the tenant or of the vendor, or where what it will be names such
+  a key. So it is with resources that stand for any of AWS's (Cloud Control, CloudFormation) where they are one of KMS.
 - A deferred change of a resource that may bear on a key in scope is not judged now and will be later: until then its
   custody is unknown.
 """
@@ -44,13 +45,19 @@ def detect_unread(context: Context) -> Iterator[Told]:
     """An event for every change of an unknown kind of KMS resource that speaks of a key in scope or of the vendor."""
     if not context.plan.unread:
         return
-    names = {context.access.vendor}
+    keys = {subject.key.key_id for subject in context.subjects.values() if subject.key.key_id}
+    aliases: set[str] = set()
     for declaration in context.declared.both:
-        names |= {generation.key_arn.key_id for generation in declaration.generations if generation.key_arn}
-    names |= {subject.key.key_id for subject in context.subjects.values() if subject.key.key_id}
+        keys |= {generation.key_arn.key_id for generation in declaration.generations if generation.key_arn}
+        aliases.add(declaration.alias)
+        aliases |= {generation.alias for generation in declaration.generations if generation.alias}
+    if context.declared.proof is not None:
+        keys |= {generation.key_arn.key_id for generation in context.declared.proof.generations}
     for change in context.plan.unread:
-        ours = TENANT_TAG in change.text and any(f'"{d.tenant}"' in change.text for d in context.declared.both)
-        if ours or any(name in change.text for name in names):
+        text = change.before.replace("\\", "")  # properties as JSON in a text have their quotes escaped
+        ours = TENANT_TAG in text and any(f'"{d.tenant}"' in text for d in context.declared.both)
+        ours = ours or context.access.vendor in text or any(f'"{alias}"' in text for alias in aliases)
+        if ours or any(key in change.before or key in change.after for key in keys):
             yield key_event(nobody(change.address), EventKind.UNREAD, {}, type=change.type)
         else:
             yield EventKind.UNREAD

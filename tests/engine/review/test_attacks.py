@@ -233,6 +233,10 @@ LINKED = {
     "a policy of its own, by the alias's ARN": PlanBuilder()
     .add(KEY, 1)
     .add(KEY_POLICY, 1, ("create",), after={"key_id": f"arn:aws:kms:us-east-1:{CUSTOMER}:alias/x", **OWNER_ONLY}),
+    "a policy of its own under another name, without a move": PlanBuilder()
+    .add(KEY, 1, before=OWNER_ONLY)
+    .add(KEY_POLICY, 1, ("delete",), name="a")
+    .add(KEY_POLICY, 1, ("create",), name="b"),
     "two policies of its own": PlanBuilder()
     .add(KEY, 1)
     .add(KEY_POLICY, 1)
@@ -434,6 +438,56 @@ def test_a_replica_with_the_vendors_access_is_harmless() -> None:
 def test_a_harmless_plan_passes(name: str) -> None:
     verdict, findings = _judged(HARMLESS[name])
     assert verdict is ReviewVerdict.PASS, findings
+
+
+def test_a_key_store_that_was_pointed_elsewhere_outside_and_is_left_so_is_blocked() -> None:
+    plan = with_store("no-op").drifted(STORE, 1, {"cloud_hsm_cluster_id": "cluster-of-old"})
+    assert _policies(plan, IN_A_STORE) == {"key-store-changed"}
+
+
+def _of_another_type(kind: str, action: str, before: Any, after: Any) -> PlanBuilder:
+    plan = PlanBuilder().add(KEY, 1)
+    change = {"actions": [action], "before": before, "after": after, "after_unknown": {}}
+    plan.changes.append({"address": f"{kind}.x", "mode": "managed", "type": kind, "name": "x", "change": change})
+    return plan
+
+
+OF_ANOTHER_TYPE = {
+    "an alias of another provider": _of_another_type(
+        "awscc_kms_alias", "update", {"alias_name": "alias/northwind-ekm"}, {"alias_name": "alias/northwind-ekm"}
+    ),
+    "a key by Cloud Control": _of_another_type(
+        "aws_cloudcontrolapi_resource", "delete", {"type_name": "AWS::KMS::Key", "identifier": key_id(1)}, None
+    ),
+    "a tenant's key by Cloud Control, in properties": _of_another_type(
+        "aws_cloudcontrolapi_resource",
+        "delete",
+        {
+            "type_name": "AWS::KMS::Key",
+            "properties": json.dumps({"Tags": [{"Key": "keyturn:tenant", "Value": "northwind"}]}),
+        },
+        None,
+    ),
+    "what a newer provider makes for a key in scope": _of_another_type(
+        "aws_kms_key_state", "create", None, {"key_id": key_id(1)}
+    ),
+}
+HARMLESS_OF_ANOTHER_TYPE = {
+    "a queue by Cloud Control": _of_another_type(
+        "aws_cloudcontrolapi_resource", "delete", {"type_name": "AWS::SQS::Queue", "properties": key_id(1)}, None
+    ),
+    "a key of another provider is made": _of_another_type("awscc_kms_key", "create", None, {"key_policy": VENDOR}),
+}
+
+
+@pytest.mark.parametrize("name", OF_ANOTHER_TYPE)
+def test_a_resource_that_cannot_be_judged_is_blocked_where_it_concerns_a_key_in_scope(name: str) -> None:
+    assert _policies(OF_ANOTHER_TYPE[name], declaration(2)) == {"unread-kms-resource"}
+
+
+@pytest.mark.parametrize("name", HARMLESS_OF_ANOTHER_TYPE)
+def test_a_resource_that_cannot_be_judged_and_concerns_nobody_passes(name: str) -> None:
+    assert not _policies(HARMLESS_OF_ANOTHER_TYPE[name], declaration(2))
 
 
 def test_a_new_password_of_a_key_store_is_harmless() -> None:

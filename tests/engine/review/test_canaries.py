@@ -13,7 +13,7 @@ from engine.review import RuleSet, builtin_rules, review_plan
 from engine.review.custom_rules import read_custom_rules
 from engine.review.formats import ReportFormat, render
 from tests.engine.review.declarations import declaration
-from tests.engine.review.plan_builder import PlanBuilder, key_id
+from tests.engine.review.plan_builder import POLICIES, PlanBuilder, key_arn, key_id
 from tests.policies.example_plans import inputs_of
 from tests.policies.test_rules import RULES
 
@@ -75,6 +75,31 @@ def test_an_arn_an_alias_and_an_account_that_are_marked_as_sensitive_are_not_sho
         text = render(report, form)
         assert key_id(1) not in text
         assert "secret-name" not in text
+
+
+@pytest.mark.parametrize(
+    ("kind", "actions", "after"),
+    [
+        ("aws_kms_key_policy", ("delete",), {}),
+        ("aws_kms_key_policy", ("create",), {"policy": POLICIES["owner only"]}),
+        ("aws_kms_alias", ("update",), {"target_key_id": key_arn(9), "target_key_arn": key_arn(9)}),
+    ],
+)
+def test_a_key_that_only_a_sensitive_id_names_is_not_named(
+    kind: str, actions: tuple[str, ...], after: dict[str, Any]
+) -> None:
+    plan = PlanBuilder().add("aws_kms_key", 1).add(kind, 1 if kind == "aws_kms_alias" else 9, actions, after=after)
+    report = review_plan("plan.json", _planted(plan.plan()), declaration(2))
+    assert report.blocking
+    for form in ReportFormat:
+        assert key_id(9) not in render(report, form)
+
+
+def test_an_imported_key_of_which_the_arn_is_sensitive_is_not_shown() -> None:
+    plan = PlanBuilder().add("aws_kms_key", 1, importing="x", before={"arn": key_arn(1, "eu-west-1")})
+    report = review_plan("plan.json", _planted(plan.plan()), declaration())
+    assert "wrong-key-place" in {finding.policy for finding in report.findings}
+    assert all(key_id(1) not in render(report, form) for form in ReportFormat)
 
 
 def test_a_rule_of_ones_own_shows_no_value_either(tmp_path: Path) -> None:
