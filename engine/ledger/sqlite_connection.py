@@ -66,6 +66,7 @@ def translated(path: Path) -> Iterator[None]:
                 f"the disk of the ledger {str(path)!r} fails: {error} ({name})",
                 "nothing was changed; look at the disk and its free space, then run the command again",
             ) from error
-        if name.startswith(_DAMAGE):
+        # Without a code of SQLite's it is Python that cannot take what is stored: text that is not UTF-8.
+        if name.startswith(_DAMAGE) or (not name and isinstance(error, sqlite3.OperationalError)):
             raise DamagedError(f"the ledger {str(path)!r} is damaged: {error}", RESTORE) from error
         raise MachineError(f"the ledger {str(path)!r} cannot be used: {error} ({name or 'SQLite'})") from error

@@ -72,22 +72,24 @@ def test_a_damaged_data_key_is_set_aside_reported_and_tried_again(tenant: Tenant
     tenant.assert_every_data_key_opens()
 
 
+@pytest.mark.parametrize("damage", ["once upon a time", b"\xff"])
 def test_a_record_that_cannot_be_read_at_all_stops_nobody_and_keeps_the_rotation_open(
-    tenant: Tenant, tmp_path: Path
+    tenant: Tenant, tmp_path: Path, damage: str | bytes
 ) -> None:
     tenant.at_the_first_key()
     tenant.rotate(2)
     bad = record(tenant, "onedrive/user-2")
 
-    def write(created_at: str) -> None:
+    def write(created_at: str | bytes) -> None:
         with closing(sqlite3.connect(tmp_path / "ledger.db")) as connection:
             connection.execute(
-                "UPDATE data_keys SET created_at = ? WHERE data_key_id = ?", (created_at, bad.data_key_id)
+                "UPDATE data_keys SET created_at = CAST(? AS TEXT) WHERE data_key_id = ?",
+                (created_at, bad.data_key_id),
             )
             connection.commit()
 
-    write("once upon a time")
-    with pytest.raises(DamagedError, match=bad.data_key_id):
+    write(damage)
+    with pytest.raises(DamagedError, match=bad.data_key_id if isinstance(damage, str) else "UTF-8"):
         tenant.rewrap()
     census = tenant.ledger.census()
     assert (census.under(1), census.under(2)) == (1, 4)
