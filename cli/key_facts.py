@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from engine.carry_over import KeyAccess
+    from engine.declaration import Declaration
     from engine.kms import Kms
     from engine.ledger.interface import Actor
     from engine.lifecycle import Generation, TenantState
@@ -94,13 +95,15 @@ def last_use(key_arn: str | None) -> tuple[LastUse, str | None]:
     return LastUse(LastUseKnowledge.UNKNOWN), note
 
 
-def not_carried_over(older: str, newer: str, vendor_account_id: str) -> tuple[tuple[str, ...] | None, str | None]:
+def not_carried_over(older: str, newer: str, declaration: Declaration) -> tuple[tuple[str, ...] | None, str | None]:
     """What an older key gave and a newer one does not (EKM-34); None, and why, where KMS does not tell."""
     from engine.carry_over import find_not_carried_over
     from engine.errors import InputError
 
     try:
-        found = find_not_carried_over(_access(older), _access(newer), vendor_account_id)
+        found = find_not_carried_over(
+            _access(older), _access(newer), declaration.vendor.account_id, declaration.vendor_narrowing
+        )
     except (KeyAccessError, AwsError, InputError) as error:
         return None, f"whether the newer key carries over what the older one gave is unknown: {error.message}"
     return found, None

@@ -45,8 +45,7 @@ def command(
     used, *notes = last_use(key_arn)
     missing: tuple[str, ...] | None = ()
     if key_arn is not None and head.state.current is not None and head.state.current_number != number:
-        vendor = workspace.declaration.vendor.account_id
-        missing, unknown = not_carried_over(key_arn, str(head.state.current.key_arn), vendor)
+        missing, unknown = not_carried_over(key_arn, str(head.state.current.key_arn), workspace.declaration)
         notes.append(unknown)
     retire = Retire(
         number=number,

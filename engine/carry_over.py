@@ -15,9 +15,12 @@ from typing import TYPE_CHECKING
 
 from engine.access import VENDOR_REQUIRED_ACTIONS, Caller, Grant, Request, Verdict, evaluate, parse_key_policy
 from engine.arn import parse_key_arn, principal_account
+from engine.declaration import VendorNarrowing
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+_NOT_NARROWED = VendorNarrowing()
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +44,10 @@ class KeyAccess:
 
 
 def find_not_carried_over(
-    older: tuple[KeyAccess, ...], newer: tuple[KeyAccess, ...], vendor_account_id: str
+    older: tuple[KeyAccess, ...],
+    newer: tuple[KeyAccess, ...],
+    vendor_account_id: str,
+    narrowing: VendorNarrowing = _NOT_NARROWED,
 ) -> tuple[str, ...]:
     """What the older key's family gave and the newer one's does not.
 
@@ -49,6 +55,7 @@ def find_not_carried_over(
         older: The older key and its replicas.
         newer: The newer key and its replicas.
         vendor_account_id: The vendor's AWS account.
+        narrowing: What the vendor's calls are declared to bring.
 
     Returns:
         A phrase for each thing that is missing; empty where all is carried over.
@@ -56,16 +63,18 @@ def find_not_carried_over(
     Raises:
         InputError: A key policy cannot be read.
     """
-    return tuple(_missing(older, newer, vendor_account_id))
+    return tuple(_missing(older, newer, vendor_account_id, narrowing))
 
 
-def _missing(older: tuple[KeyAccess, ...], newer: tuple[KeyAccess, ...], vendor: str) -> Iterator[str]:
+def _missing(
+    older: tuple[KeyAccess, ...], newer: tuple[KeyAccess, ...], vendor: str, narrowing: VendorNarrowing
+) -> Iterator[str]:
     regions = {key.region for key in newer}
     # The key itself may have moved to another Region; a replica is asked for where the older one had one.
     if len(older) > 1 and (lost := sorted({key.region for key in older} - regions)):
         yield f"it has no replica in {', '.join(lost)}"
     for key in newer:
-        if lacking := _lacking(key, vendor):
+        if lacking := _lacking(key, vendor, narrowing):
             yield f"the vendor lacks {', '.join(lacking)} on {key.key_arn}"
     held = tuple(grant for key in newer for grant in key.grants)
     for grant in dict.fromkeys(_likeness(grant) for key in older for grant in key.grants if _is_ours(grant, vendor)):
@@ -90,11 +99,14 @@ def _is_ours(grant: Grant, vendor: str) -> bool:
     return grant.issuing_account != vendor
 
 
-def _lacking(key: KeyAccess, vendor_account_id: str) -> list[str]:
+def _lacking(key: KeyAccess, vendor_account_id: str, narrowing: VendorNarrowing) -> list[str]:
     arn = parse_key_arn(key.key_arn)
     policy, vendor = parse_key_policy(key.policy), Caller.account(vendor_account_id, arn.partition)
+    requests = [
+        Request(action, key.key_arn, arn.account_id, narrowing.context(action)) for action in VENDOR_REQUIRED_ACTIONS
+    ]
     return [
-        action.removeprefix("kms:")
-        for action in VENDOR_REQUIRED_ACTIONS
-        if evaluate(policy, key.grants, vendor, Request(action, key.key_arn, arn.account_id)).verdict is not Verdict.YES
+        request.action.removeprefix("kms:")
+        for request in requests
+        if evaluate(policy, key.grants, vendor, request).verdict is not Verdict.YES
     ]

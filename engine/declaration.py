@@ -78,6 +78,34 @@ class Vendor:
 
 
 @dataclass(frozen=True, slots=True)
+class VendorNarrowing:
+    """What every call of the vendor's on a key is declared to bring; nothing where it is not narrowed.
+
+    Attributes:
+        encryption_context: Pairs that are in the encryption context of every call that has one.
+        principal_tags: Tags of the principals that call.
+    """
+
+    encryption_context: tuple[tuple[str, str], ...] = ()
+    principal_tags: tuple[tuple[str, str], ...] = ()
+
+    def __bool__(self) -> bool:
+        """Whether anything is narrowed."""
+        return bool(self.encryption_context or self.principal_tags)
+
+    def context(self, action: str) -> dict[str, tuple[str, ...]]:
+        """The condition keys that a call of this IAM action brings by it, such as `aws:PrincipalTag/service`."""
+        from engine.access.operations import WITH_ENCRYPTION_CONTEXT
+
+        brought: dict[str, tuple[str, ...]] = {
+            f"aws:PrincipalTag/{name}": (value,) for name, value in self.principal_tags
+        }
+        if action.removeprefix("kms:") in WITH_ENCRYPTION_CONTEXT:
+            brought |= {f"kms:EncryptionContext:{name}": (value,) for name, value in self.encryption_context}
+        return brought
+
+
+@dataclass(frozen=True, slots=True)
 class CustomerAccount:
     """The customer's AWS account and the Region of its keys (EKM-05)."""
 
@@ -155,6 +183,7 @@ class Declaration:
     max_operation_seconds: int = DEFAULT_MAX_OPERATION_SECONDS
     terraform_state: str | None = None
     alerts: Alerts | None = None
+    vendor_narrowing: VendorNarrowing = VendorNarrowing()
 
     def generation(self, number: int) -> DeclaredGeneration:
         """The generation of this number.
@@ -237,7 +266,15 @@ def typed_declaration(document: LocatedDocument) -> Declaration:
         max_operation_seconds=value.get("max_operation_seconds", DEFAULT_MAX_OPERATION_SECONDS),
         terraform_state=value.get("terraform_state"),
         alerts=_alerts(value.get("alerts")),
+        vendor_narrowing=_narrowing(value.get("vendor_narrowing", {})),
     )
+
+
+def _narrowing(value: dict[str, dict[str, str]]) -> VendorNarrowing:
+    encryption_context, principal_tags = (
+        tuple(sorted(value.get(key, {}).items())) for key in ("encryption_context", "principal_tags")
+    )
+    return VendorNarrowing(encryption_context, principal_tags)
 
 
 def _alerts(value: dict[str, Any] | None) -> Alerts | None:

@@ -8,6 +8,8 @@
 - The vendor's account is another account than the customer's (EKM-18).
 - Principals are of the partition of the Region, and a key administrator is not the vendor (EKM-16).
 - No alias stands twice.
+- A narrowing of the vendor by principal tags is for the key policy alone: a grant knows no tags. One by encryption
+  context names nothing that differs from call to call.
 - An origin has what it needs and nothing that it cannot have (EKM-06): a custom key store for CloudHSM
   and external key stores, the key's id for an external one, neither elsewhere; automatic rotation for
   AWS_KMS alone; imported material for EXTERNAL alone; replicas for a multi-Region key alone, in other Regions
@@ -32,6 +34,7 @@ if TYPE_CHECKING:
     from engine.located_yaml import LocatedDocument, PathOfKeys
 
 _BEYOND_ACTIVE = ("retired", "released", "deleted")
+_OWN_CONTEXT = "keyturn:"  # what `engine.ledger.interface.encryption_context` names
 _CUSTOM_KEY_STORE_ORIGINS = ("AWS_CLOUDHSM", "EXTERNAL_KEY_STORE")
 
 
@@ -56,6 +59,7 @@ def check_rules(document: LocatedDocument) -> tuple[Mistake, ...]:
             _aliases,
             _replicas,
             _origins,
+            _narrowing,
         )
         for mistake in rule(document)
     )
@@ -207,6 +211,28 @@ def _aliases(document: LocatedDocument) -> Iterator[Mistake]:
                 "an alias of its own, or none",
             )
         seen.setdefault(alias, f"generations[{index}].alias")
+
+
+def _narrowing(document: LocatedDocument) -> Iterator[Mistake]:
+    narrowing = _mapping(document, "vendor_narrowing")
+    access = document.value.get("vendor_access")
+    if "principal_tags" in narrowing and access in ("grant", "both"):
+        yield document.mistake(
+            ("vendor_narrowing", "principal_tags"),
+            f"vendor_narrowing.principal_tags with vendor_access {access}: a grant cannot ask for tags",
+            "vendor_access: key_policy, or no principal_tags",
+            at_key=True,
+        )
+    pairs = narrowing.get("encryption_context")
+    for name, value in pairs.items() if isinstance(pairs, dict) else ():
+        of_ours = isinstance(name, str) and name.startswith(_OWN_CONTEXT)
+        if of_ours and (name, value) != (f"{_OWN_CONTEXT}tenant", document.value.get("tenant")):
+            yield document.mistake(
+                ("vendor_narrowing", "encryption_context", name),
+                f"not every call has {name} = {value!r} in its encryption context",
+                f"{_OWN_CONTEXT}tenant with the tenant's name, or what Druva's calls bring",
+                at_key=True,
+            )
 
 
 def _replicas(document: LocatedDocument) -> Iterator[Mistake]:

@@ -35,7 +35,7 @@ from engine.errors import KeyAccessError, KeyFailure, RefusedError
 from engine.ledger.interface import encryption_context
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from engine.arn import KeyArn
     from engine.declaration import Declaration, DeclaredGeneration
@@ -233,9 +233,15 @@ def _access(declaration: Declaration, arn: KeyArn, customer: Kms) -> Iterator[Ch
         for name, value in encryption_context(declaration.tenant, "workload", "payload").items()
     }
 
-    def verdicts(caller: Caller, actions: tuple[str, ...]) -> Iterator[tuple[str, Verdict, str]]:
+    def as_vendor(action: str) -> Request:
+        brought = {**context, **declaration.vendor_narrowing.context(action)}
+        return Request(action, str(arn), arn.account_id, brought)
+
+    def verdicts(
+        caller: Caller, actions: tuple[str, ...], requests: Callable[[str], Request]
+    ) -> Iterator[tuple[str, Verdict, str]]:
         for action in actions:
-            decision = evaluate(policy, grants, caller, Request(action, str(arn), arn.account_id, context))
+            decision = evaluate(policy, grants, caller, requests(action))
             yield action, decision.verdict, decision.reason
 
     powerless = sorted(
@@ -243,7 +249,9 @@ def _access(declaration: Declaration, arn: KeyArn, customer: Kms) -> Iterator[Ch
             f"{administrator.rpartition('/')[2]} cannot {action.removeprefix('kms:')}: {reason}"
             for administrator in declaration.key_administrators
             for action, verdict, reason in verdicts(
-                Caller(arn.account_id, administrator, partition=arn.partition), _ADMINISTRATION
+                Caller(arn.account_id, administrator, partition=arn.partition),
+                _ADMINISTRATION,
+                lambda action: Request(action, str(arn), arn.account_id, context),
             )
             if verdict is Verdict.NO
         }
@@ -251,7 +259,7 @@ def _access(declaration: Declaration, arn: KeyArn, customer: Kms) -> Iterator[Ch
     yield _check("administrators", "; ".join(powerless) or None, "can rotate and revoke", "EKM-16")
     vendor = Caller.account(declaration.vendor.account_id, arn.partition)
     lacking: dict[str, list[str]] = {}
-    for action, verdict, reason in verdicts(vendor, VENDOR_REQUIRED_ACTIONS):
+    for action, verdict, reason in verdicts(vendor, VENDOR_REQUIRED_ACTIONS, as_vendor):
         if verdict is not Verdict.YES:
             why = f"{verdict.value}: {re.sub(rf'{action}(?![A-Za-z*])', 'it', reason)}"
             lacking.setdefault(why, []).append(action.removeprefix("kms:"))
@@ -266,9 +274,9 @@ def _access(declaration: Declaration, arn: KeyArn, customer: Kms) -> Iterator[Ch
         ("the key policy", declaration.vendor_access.by_key_policy, policy, ()),
         ("a grant", declaration.vendor_access.by_grant, root_only, grants),
     ):
-        requests = (Request(action, str(arn), arn.account_id, context) for action in VENDOR_REQUIRED_ACTIONS)
         if declared and any(
-            evaluate(only_policy, only_grants, vendor, request).verdict is not Verdict.YES for request in requests
+            evaluate(only_policy, only_grants, vendor, as_vendor(action)).verdict is not Verdict.YES
+            for action in VENDOR_REQUIRED_ACTIONS
         ):
             missing.append(f"{way} alone does not give Druva's account what the declaration says it does")
     good = f"by {declaration.vendor_access.value.replace('_', ' ')}"

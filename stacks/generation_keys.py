@@ -21,6 +21,7 @@ from stacks.key_policy import account_root, key_policy
 from stacks.resources import (
     AwsProvider,
     AwsProviderArguments,
+    GrantConstraints,
     KmsExternalKey,
     KmsExternalKeyArguments,
     KmsGrant,
@@ -190,6 +191,7 @@ def _grant(
     key: PrimaryKey | KmsReplicaKey,
     provider: AwsProvider | None,
 ) -> KmsGrant:
+    pairs = declaration.vendor_narrowing.encryption_context
     return KmsGrant(
         stack,
         name,
@@ -198,6 +200,7 @@ def _grant(
             key_id=key.key_id,
             grantee_principal=account_root(declaration.account.partition, declaration.vendor.account_id),
             operations=VENDOR_GRANT_OPERATIONS,
+            constraints=(GrantConstraints(encryption_context_subset=dict(pairs)),) if pairs else None,
         ),
         Lifecycle(create_before_destroy=True),
         provider,

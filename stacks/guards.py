@@ -190,3 +190,8 @@ def _judge_grant(declaration: Declaration, grant: EmittedResource) -> Iterator[F
     if not operations or not allowed:
         message = f"its operations must be among {', '.join(VENDOR_GRANT_OPERATIONS)}"
         yield Finding("grant", grant.address, message, ("EKM-18",))
+    pairs = dict(declaration.vendor_narrowing.encryption_context)
+    expected = [{"encryption_context_subset": pairs}] if pairs else None
+    if grant.attributes.get("constraints") != expected:
+        message = f"its constraints must be {expected or 'none'}, as vendor_narrowing says"
+        yield Finding("grant", grant.address, message, ("EKM-18",))

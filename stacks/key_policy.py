@@ -8,6 +8,9 @@ order and with its policy id, so that a reviewer sees what the console would sho
   or to delete its imported material, as long as the generation is not released (EKM-17). It delays and
   warns; it cannot bind someone who may change this policy.
 
+Where the declaration narrows the vendor, its use statement asks for what is declared, and `DescribeKey`, which
+brings no encryption context, has a statement of its own.
+
 The vendor's statements are left out while the tenant is revoked and where a grant alone gives access.
 No statement that allows names everyone. `Resource` is `*`: in a key policy that is the key itself.
 """
@@ -24,7 +27,7 @@ from engine.errors import InputError
 from stacks.custody import custody_of
 
 if TYPE_CHECKING:
-    from engine.declaration import Declaration
+    from engine.declaration import Declaration, VendorNarrowing
 
 POLICY_ID = "key-consolepolicy-3"
 MAX_POLICY_BYTES = 32 * 1024  # AWS KMS Developer Guide, "Resource quotas": key policy document size
@@ -32,6 +35,7 @@ MAX_POLICY_BYTES = 32 * 1024  # AWS KMS Developer Guide, "Resource quotas": key 
 ROOT_SID = "Enable IAM User Permissions"
 ADMINISTRATORS_SID = "Allow access for Key Administrators"
 VENDOR_USE_SID = "Allow use of the Key for Druva inSync"
+VENDOR_SIGHT_SID = "Allow Druva inSync to see the Key"
 VENDOR_GRANTS_SID = "Allow attachment of persistent resources"
 RETENTION_SID = "Deny deletion of the key until it is released"
 
@@ -51,6 +55,7 @@ ADMINISTRATION_ACTIONS = (
 )
 DELETION_ACTIONS = ("kms:ScheduleKeyDeletion", "kms:CancelKeyDeletion")
 VENDOR_USE_ACTIONS = ("kms:Encrypt", "kms:Decrypt", "kms:ReEncrypt*", "kms:GenerateDataKey*", "kms:DescribeKey")
+VENDOR_SIGHT_ACTIONS = ("kms:DescribeKey",)  # brings no encryption context
 VENDOR_GRANT_ACTIONS = ("kms:CreateGrant", "kms:ListGrants", "kms:RevokeGrant")
 RETAINED_ACTIONS = ("kms:ScheduleKeyDeletion", "kms:DeleteImportedKeyMaterial")
 
@@ -82,7 +87,7 @@ class Statement:
         actions: IAM actions, of which a `*` stands for any ending.
         explanation: One or two sentences for people.
         requirements: The ids of the requirements that ask for it.
-        condition: When it applies, or None for always.
+        conditions: When it applies: when all of them hold.
     """
 
     sid: str
@@ -91,7 +96,7 @@ class Statement:
     actions: tuple[str, ...]
     explanation: str
     requirements: tuple[str, ...]
-    condition: Condition | None = None
+    conditions: tuple[Condition, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,7 +142,7 @@ def key_policy(declaration: Declaration, number: int) -> KeyPolicy:
     partition = declaration.account.partition
     statements = [_root(partition, declaration.account.account_id), _administrators(declaration)]
     if custody.vendor_by_key_policy:
-        statements += _vendor(account_root(partition, declaration.vendor.account_id))
+        statements += _vendor(account_root(partition, declaration.vendor.account_id), declaration.vendor_narrowing)
     if custody.kept:
         statements.append(_retention(declaration.break_glass))
     return KeyPolicy(tuple(statements))
@@ -173,16 +178,37 @@ def _administrators(declaration: Declaration) -> Statement:
     )
 
 
-def _vendor(vendor_root: str) -> tuple[Statement, Statement]:
-    use = Statement(
-        VENDOR_USE_SID,
-        Effect.ALLOW,
-        (vendor_root,),
-        VENDOR_USE_ACTIONS,
-        "Druva's account wraps and unwraps data keys with the key during backups and restores. Without this "
-        "statement, or a grant, every backup and restore fails.",
-        ("EKM-18", "EKM-19", "EKM-20"),
-    )
+def vendor_use_actions(narrowing: VendorNarrowing) -> tuple[str, ...]:
+    """The actions of the vendor's use statement: without those that have a statement of their own if it is narrowed."""
+    return tuple(action for action in VENDOR_USE_ACTIONS if not (narrowing and action in VENDOR_SIGHT_ACTIONS))
+
+
+def _vendor(vendor_root: str, narrowing: VendorNarrowing) -> tuple[Statement, ...]:
+    narrowed = " Only calls that bring what the declaration says count." if narrowing else ""
+    use = [
+        Statement(
+            VENDOR_USE_SID,
+            Effect.ALLOW,
+            (vendor_root,),
+            vendor_use_actions(narrowing),
+            "Druva's account wraps and unwraps data keys with the key during backups and restores. Without this "
+            f"statement, or a grant, every backup and restore fails.{narrowed}",
+            ("EKM-18", "EKM-19", "EKM-20"),
+            vendor_conditions(narrowing, ("kms:Encrypt",)),
+        )
+    ]
+    if narrowing:
+        use.append(
+            Statement(
+                VENDOR_SIGHT_SID,
+                Effect.ALLOW,
+                (vendor_root,),
+                VENDOR_SIGHT_ACTIONS,
+                "Druva's account may look at the key: such a call brings no encryption context, so it stands apart.",
+                ("EKM-18",),
+                vendor_conditions(narrowing, VENDOR_SIGHT_ACTIONS),
+            )
+        )
     grants = Statement(
         VENDOR_GRANTS_SID,
         Effect.ALLOW,
@@ -191,9 +217,15 @@ def _vendor(vendor_root: str) -> tuple[Statement, Statement]:
         "Druva's account may let AWS services that work for it use the key, and take that back. It cannot give "
         "the key to anyone else.",
         ("EKM-18",),
-        Condition("Bool", "kms:GrantIsForAWSResource", ("true",)),
+        (Condition("Bool", "kms:GrantIsForAWSResource", ("true",)),),
     )
-    return use, grants
+    return (*use, grants)
+
+
+def vendor_conditions(narrowing: VendorNarrowing, actions: tuple[str, ...]) -> tuple[Condition, ...]:
+    """What a declared narrowing asks of the vendor's calls of these actions, which all bring the same."""
+    brought = narrowing.context(actions[0])
+    return tuple(Condition("StringEquals", key, values) for key, values in brought.items())
 
 
 def _retention(break_glass: tuple[str, ...]) -> Statement:
@@ -206,7 +238,7 @@ def _retention(break_glass: tuple[str, ...]) -> Statement:
         f"Nobody{exempt} may schedule the key's deletion or delete its imported material while backups may depend "
         "on it; releasing the generation takes this statement away. Whoever may change this policy can lift it.",
         ("EKM-17", "EKM-33"),
-        Condition("ArnNotEquals", "aws:PrincipalArn", break_glass) if break_glass else None,
+        (Condition("ArnNotEquals", "aws:PrincipalArn", break_glass),) if break_glass else (),
     )
 
 
@@ -218,9 +250,16 @@ def _statement_json(statement: Statement) -> dict[str, Any]:
         "Action": _one_or_many(statement.actions),
         "Resource": "*",
     }
-    condition = statement.condition
-    if condition is not None:
-        document["Condition"] = {condition.operator: {condition.key: _one_or_many(condition.values)}}
+    if statement.conditions:
+        document["Condition"] = conditions_json(statement.conditions)
+    return document
+
+
+def conditions_json(conditions: tuple[Condition, ...]) -> dict[str, dict[str, str | list[str]]]:
+    """Conditions as a policy document has them."""
+    document: dict[str, dict[str, str | list[str]]] = {}
+    for condition in conditions:
+        document.setdefault(condition.operator, {})[condition.key] = _one_or_many(condition.values)
     return document
 
 

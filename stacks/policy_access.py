@@ -76,7 +76,14 @@ def access_of(declaration: Declaration, number: int) -> tuple[PrincipalAccess, .
     policy = parse_key_policy(key_policy(declaration, number).to_json())
     vendor_root = account_root(account.partition, declaration.vendor.account_id)
     grants = (
-        (Grant(f"keyturn-{declaration.tenant}-{number}-vendor", vendor_root, frozenset(VENDOR_GRANT_OPERATIONS)),)
+        (
+            Grant(
+                f"keyturn-{declaration.tenant}-{number}-vendor",
+                vendor_root,
+                frozenset(VENDOR_GRANT_OPERATIONS),
+                encryption_context_subset=dict(declaration.vendor_narrowing.encryption_context) or None,
+            ),
+        )
         if custody_of(declaration, declaration.generation(number)).vendor_by_grant
         else ()
     )

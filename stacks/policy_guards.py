@@ -20,9 +20,13 @@ from stacks.findings import Finding
 from stacks.key_policy import (
     RETAINED_ACTIONS,
     RETENTION_SID,
-    VENDOR_USE_ACTIONS,
+    VENDOR_SIGHT_ACTIONS,
+    VENDOR_SIGHT_SID,
     VENDOR_USE_SID,
     account_root,
+    conditions_json,
+    vendor_conditions,
+    vendor_use_actions,
 )
 
 if TYPE_CHECKING:
@@ -66,10 +70,16 @@ def judge_policy(
 def _judge_vendor(declaration: Declaration, address: str, statements: list[dict[str, Any]]) -> Iterator[Finding]:
     vendor = account_root(declaration.account.partition, declaration.vendor.account_id)
     if declaration.vendor_access.by_key_policy and not declaration.revoked:
-        named = [statement for statement in statements if statement.get("Sid") == VENDOR_USE_SID]
-        if not any(_allows(statement, vendor, VENDOR_USE_ACTIONS) for statement in named):
-            message = f"no statement {VENDOR_USE_SID!r} allows {vendor} {', '.join(VENDOR_USE_ACTIONS)}"
-            yield Finding("vendor_statement", address, message, ("EKM-20",))
+        narrowing = declaration.vendor_narrowing
+        wanted = [(VENDOR_USE_SID, vendor_use_actions(narrowing))]
+        wanted += [(VENDOR_SIGHT_SID, VENDOR_SIGHT_ACTIONS)] if narrowing else []
+        for sid, actions in wanted:
+            named = [statement for statement in statements if statement.get("Sid") == sid]
+            conditions = conditions_json(vendor_conditions(narrowing, actions))
+            if not any(_allows(statement, vendor, actions, conditions) for statement in named):
+                only = " exactly under the declared narrowing" if conditions else ""
+                message = f"no statement {sid!r} allows {vendor} {', '.join(actions)}{only}"
+                yield Finding("vendor_statement", address, message, ("EKM-20",))
         return
     principals = json.dumps([statement.get("Principal") for statement in statements])
     if declaration.vendor.account_id in principals:
@@ -89,12 +99,14 @@ def _statements(policy: Any) -> list[dict[str, Any]] | None:
     return statements
 
 
-def _allows(statement: dict[str, Any], principal: str, actions: tuple[str, ...]) -> bool:
+def _allows(
+    statement: dict[str, Any], principal: str, actions: tuple[str, ...], conditions: dict[str, Any] | None = None
+) -> bool:
     return (
         statement.get("Effect") == "Allow"
         and principal in _principals(statement)
         and _covers(statement, actions)
-        and "Condition" not in statement
+        and statement.get("Condition") == (conditions or None)
     )
 
 

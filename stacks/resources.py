@@ -120,6 +120,13 @@ class KmsAliasArguments:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class GrantConstraints:
+    """What the encryption context of every call by a grant must hold."""
+
+    encryption_context_subset: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class KmsGrantArguments:
     """Arguments of `aws_kms_grant`; each forces a new grant when it changes."""
 
@@ -127,6 +134,7 @@ class KmsGrantArguments:
     key_id: Reference | str
     grantee_principal: str
     operations: tuple[str, ...]
+    constraints: tuple[GrantConstraints, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -33,10 +33,12 @@ def test_the_help_in_the_readme_is_the_programs(
 
 
 def test_the_declaration_in_the_readme_passes() -> None:
-    (text,) = blocks("yaml")
+    text, narrowing = blocks("yaml")
     declared = parse_declaration("README.md", text.encode())
     defaults = parse_declaration("README.md", text.partition("ledger:")[0].encode())
     assert declared == defaults
+    narrowed = text.replace("vendor_access: both ", "vendor_access: key_policy ") + narrowing
+    assert parse_declaration("README.md", narrowed.encode()).vendor_narrowing
 
 
 @pytest.mark.parametrize("words", shell_commands(), ids=" ".join)

@@ -75,7 +75,12 @@ def _vendor(
     arn = case.known.key_arn
     vendor = Caller.account(declaration.vendor.account_id, arn.partition)
     verdicts = {
-        action.removeprefix("kms:"): evaluate(policy, grants, vendor, Request(action, str(arn), arn.account_id)).verdict
+        action.removeprefix("kms:"): evaluate(
+            policy,
+            grants,
+            vendor,
+            Request(action, str(arn), arn.account_id, declaration.vendor_narrowing.context(action)),
+        ).verdict
         for action in VENDOR_REQUIRED_ACTIONS
     }
     lacking = [name for name, verdict in verdicts.items() if verdict is not Verdict.YES]

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Hashable
 
     from engine.access import Decision, Grant
+    from engine.declaration import VendorNarrowing
     from engine.review.planned_grants import PlannedGrant
 
 Readings = tuple[Statements | None, Statements | None]  # the one that gives least, the one that gives most
@@ -36,6 +37,7 @@ def ask_access(
     grants: tuple[PlannedGrant, ...],
     key_arn: str | None,
     key_account_id: str,
+    narrowing: VendorNarrowing,
 ) -> Access:
     """What an account as a whole can do with a key, action by action.
 
@@ -47,6 +49,7 @@ def ask_access(
         grants: The grants that may be for the account.
         key_arn: The key's ARN, or None where it is not known or does not matter.
         key_account_id: The account that owns the key.
+        narrowing: What the account's calls are known to bring.
     """
     least, most = readings
     caller = Caller.account(account_id, partition)
@@ -56,7 +59,7 @@ def ask_access(
     denied: list[bool] = []
     grounds: list[Grounds] = []
     for action in actions:
-        request = Request(action, key_arn, key_account_id)
+        request = Request(action, key_arn, key_account_id, narrowing.context(action))
         low = _decide(least, certain, caller, request)
         same = most is least and certain == possible
         high = low if same else _decide(most, possible, caller, request)

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from engine.declaration import VendorNarrowing
 from engine.review.access_answers import Answer
 from engine.review.statements import (
     Statements,
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from engine.review.planned_grants import PlannedGrant
     from engine.review.policy_reading import PolicyReading
 
+_NOT_NARROWED = VendorNarrowing()
 _RANK = {Answer.YES: 0, Answer.DEPENDS: 1, Answer.NO: 2}
 
 
@@ -51,10 +53,16 @@ class AccessReader:
 
     Args:
         partition: The AWS partition of the keys.
+        vendor_account_id: The vendor's account, or None where nothing is declared of it.
+        narrowing: What its calls are declared to bring.
     """
 
-    def __init__(self, partition: str) -> None:
+    def __init__(
+        self, partition: str, vendor_account_id: str | None = None, narrowing: VendorNarrowing = _NOT_NARROWED
+    ) -> None:
         self._partition = partition
+        self._vendor = vendor_account_id
+        self._narrowing = narrowing
         self._prefix = f"arn:{partition}:"
         self._statements: dict[str, Statements | None] = {}
         self._known_views: dict[tuple[str, str], _View] = {}
@@ -109,7 +117,9 @@ class AccessReader:
         if known is None:
             from engine.review.access_questions import ask_access
 
-            known = ask_access(self._partition, account_id, actions, _readings(least, most), mine, arn, key_account_id)
+            narrowing = self._narrowing if account_id == self._vendor else _NOT_NARROWED
+            readings = _readings(least, most)
+            known = ask_access(self._partition, account_id, actions, readings, mine, arn, key_account_id, narrowing)
             self._answers[question] = known
         return known
 

@@ -36,7 +36,8 @@ class KeyAccess:
         self._partition = declared.trusted.account.partition
         self._break_glass = frozenset(declared.trusted.break_glass)
         self.vendor = declared.vendor_account_id
-        self.reader = AccessReader(self._partition)
+        # What the change itself says of Druva's calls does not count: a narrowing that it brings is one.
+        self.reader = AccessReader(self._partition, self.vendor, declared.trusted.vendor_narrowing)
         self._policies: dict[tuple[str, Moment], PolicyReading] = {}
 
     def account_id(self, key: Key) -> str:

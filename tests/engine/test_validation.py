@@ -11,7 +11,9 @@ from engine.arn import KeyArn, parse_key_arn
 from engine.errors import InputError, KeyAccessError, RefusedError
 from engine.lifecycle import Confirm, Enable, FinishRewrap, Register, Transition, decide
 from engine.validation import Outcome, ValidationReport, validate_key
+from stacks.custody import VENDOR_GRANT_OPERATIONS
 from tests.builders import DECLARATION, NOW, cloud_state, declaration, declared_generations, key_arn
+from tests.sandbox_fixtures import refused
 from tests.tenant_keys import callers, make_key
 
 if TYPE_CHECKING:
@@ -243,3 +245,49 @@ def test_credentials_without_access_to_kms_are_not_the_keys_fault(customer: Acco
 def _customer_only(customer: Account) -> dict[str, object]:
     statement = {"Effect": "Allow", "Principal": {"AWS": customer.root}, "Action": "kms:*", "Resource": "*"}
     return {"Version": "2012-10-17", "Statement": [statement]}
+
+
+NARROWED = declaration(
+    DECLARATION.replace(
+        "alias: alias/northwind-ekm\n",
+        "vendor_narrowing: {encryption_context: {keyturn:tenant: northwind}}\nalias: alias/northwind-ekm\n",
+    )
+)
+
+
+@pytest.mark.requirement("EKM-18")
+def test_a_narrowed_vendor_passes_by_what_its_calls_are_declared_to_bring_and_really_can_use_the_key(
+    customer: Account, vendor: Account
+) -> None:
+    constraints = {"EncryptionContextSubset": {"keyturn:tenant": "northwind"}}
+    arn = make_key(customer, NARROWED, 1, grant=False)
+    customer.kms.create_grant(
+        KeyId=arn,
+        GranteePrincipal=vendor.root,
+        Operations=list(VENDOR_GRANT_OPERATIONS),  # type: ignore[arg-type]
+        Constraints=constraints,  # type: ignore[arg-type]
+    )
+    report = validate_key(NARROWED, 1, arn, cloud_state(), callers(customer, vendor))
+    assert failed(report) == {}
+    with refused("AccessDeniedException"):
+        vendor.kms.encrypt(KeyId=arn, Plaintext=b"data", EncryptionContext={"keyturn:tenant": "southwind"})
+    assert vendor.kms.describe_key(KeyId=arn)["KeyMetadata"]["Arn"] == arn
+    # The same key by a declaration that says nothing of it hangs on what nobody has declared.
+    assert "Encrypt" in failed(validate(customer, make_key(customer, TAGGED, 1, grant=False)))["vendor access"]
+
+
+TAGGED = declaration(
+    DECLARATION.replace(
+        "vendor_access: both\n",
+        "vendor_access: key_policy\nvendor_narrowing: {principal_tags: {service: backup}}\n",
+    )
+)
+
+
+def test_principal_tags_that_the_vendors_calls_do_not_bring_fail_when_they_are_tried(
+    customer: Account, vendor: Account
+) -> None:
+    arn = make_key(customer, TAGGED, 1, grant=False)
+    assert validate_key(TAGGED, 1, arn, cloud_state(), callers(customer)).passed
+    report = validate_key(TAGGED, 1, arn, cloud_state(), callers(customer, vendor))
+    assert set(failed(report)) == {"vendor round trip"}

@@ -55,6 +55,7 @@ def everything_declared(tmp_path_factory: pytest.TempPathFactory) -> Initialised
         ledger="dynamodb://keyturn-ledger",
         vault="s3://northwind-vault/backups",
         alerts={"emails": ["keys@example.com"]},
+        vendor_narrowing={"encryption_context": {"keyturn:tenant": "northwind"}},
         generations=[
             {"number": 1, "state": "released", "description": "with ${marks} and %{more}"},
             {"number": 2, "multi_region": True, "rotation_period_in_days": 365, "alias": "alias/northwind-2"},

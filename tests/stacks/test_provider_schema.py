@@ -139,6 +139,7 @@ def test_everything_emitted_is_in_the_schema(schema: dict[str, Any], everything_
     for terraform_type, resources in emitted.items():
         attributes = attributes_of(schema, terraform_type)
         settable = {name for name, a in attributes.items() if a.get("optional") or a.get("required")}
+        settable |= set(schema["resource_schemas"][terraform_type]["block"].get("block_types", {}))
         required = {name for name, a in attributes.items() if a.get("required")}
         for resource in resources.values():
             assert set(resource) - META_ARGUMENTS <= settable
