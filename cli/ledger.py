@@ -11,11 +11,9 @@ import click
 
 from cli.display import note, print_json
 from cli.options import declaration_option, json_option
-from engine.errors import InputError, MachineError
+from engine.errors import DamagedError, InputError, MachineError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from cli.workspace import Workspace
     from engine.ledger.interface import DataKey
 
@@ -111,7 +109,7 @@ def recover(backup_path: Path | None, declaration_path: Path, as_json: bool) -> 
             "is its disk mounted? What the vault has newer would be forgotten without it",
         )
     who = actor(workspace, "ledger recover")
-    recovered = plan_recovery(declaration, contents, records or iter(()), who, now())
+    recovered = plan_recovery(declaration, contents, records or (), who, now())
     ledger = restore_ledger(declaration, folder, recovered.contents)
     head = ledger.head()
     number = head.state.current_number
@@ -138,9 +136,22 @@ def recover(backup_path: Path | None, declaration_path: Path, as_json: bool) -> 
     click.echo("next: `keyturn verify`, with the newest checkpoint that there is")
 
 
-def _records(workspace: Workspace) -> Iterator[DataKey] | None:
-    """The wrapped-key records of the tenant's vault, or None where there is no vault."""
+def _records(workspace: Workspace) -> list[DataKey] | None:
+    """The wrapped-key records of the tenant's vault, or None where there is no vault.
+
+    Raises:
+        DamagedError: Some cannot be read: what they hold is brought back first, or given up by a person.
+    """
     from engine.jobs.vault import open_vault
 
     vault = open_vault(workspace.declaration.vault, workspace.folder, workspace.declaration.tenant)
-    return None if vault is None else (record.data_key for record in vault.every_key_record())
+    if vault is None:
+        return None
+    found = list(vault.examined_key_records())
+    damaged = [one for one in found if isinstance(one, DamagedError)]
+    if damaged:
+        raise DamagedError(
+            f"{len(damaged)} objects of wrapped data keys in {vault.location!r} cannot be read: {damaged[0].message}",
+            "bring them back from a copy of the vault, or move them out of it: what only they hold is lost then",
+        )
+    return [record.data_key for record in found if not isinstance(record, DamagedError)]

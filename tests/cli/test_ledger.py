@@ -157,6 +157,23 @@ def test_a_vault_that_is_not_there_is_not_taken_for_one_with_nothing_newer(repos
     assert restored(repository) == {"anna": "of anna", "bob": "of bob"}
 
 
+@pytest.mark.requirement("EKM-34")
+def test_a_wrapped_data_key_in_the_vault_that_cannot_be_read_is_named_before_anything_is_made(
+    repository: Repository,
+) -> None:
+    fill(repository, "anna", "bob")
+    (repository.folder / ".keyturn" / "ledger.db").unlink()
+    first, _ = sorted((repository.folder / ".keyturn" / "vault" / "keys").rglob("*.json"))
+    first.write_bytes(b"nothing")
+    ended = repository.keyturn("ledger", "recover")
+    assert ended.exit_code == 5
+    assert first.name in ended.err
+    assert "bring them back from a copy of the vault" in ended.err
+    assert not repository.ledger_exists()
+    first.unlink()
+    assert repository.keyturn("ledger", "recover", "--json").document["from_vault"] == 1
+
+
 def test_without_vault_or_backup_there_is_nothing_to_recover_from(repository: Repository) -> None:
     ended = repository.keyturn("ledger", "recover")
     assert ended.exit_code == 3
