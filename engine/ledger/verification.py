@@ -108,8 +108,9 @@ def verify_data_keys(ledger: Ledger, journal: VerifiedJournal) -> int:
 
     Raises:
         DamagedError: One is missing, cannot be read, or stands under a key that is not its generation's.
+        ConflictError: Others make or move data keys all the time.
     """
-    head = ledger.head()
+    head, found, told = ledger.head(), 0, 0
     for _ in range(_ATTEMPTS):
         found, counted = _count(ledger, head)
         census = Counter({(row.generation, row.key_arn): row.data_keys for row in ledger.census().rows})
@@ -120,9 +121,9 @@ def verify_data_keys(ledger: Ledger, journal: VerifiedJournal) -> int:
         if found < journal.data_keys or (found != told and after == head):
             raise DamagedError(f"the journal tells of {told} data keys, but the ledger has {found}", RESTORE)
         head = after
-    if head.state.rotation is not None:
+    if head.state.rotation is not None or found != told:
         raise ConflictError(
-            "compare-and-swap", "data keys are being moved all the time", hint="wait for the rotation to end"
+            "compare-and-swap", "data keys are being made or moved all the time", hint="wait for the other commands"
         )
     raise DamagedError("the census and the data keys' records do not agree", RESTORE)
 

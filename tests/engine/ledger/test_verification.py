@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from engine.errors import DamagedError
+from engine.errors import ConflictError, DamagedError
 from engine.evidence import Origin
 from engine.ledger.journal import GENESIS, make_entry
 from engine.ledger.statements import make_checkpoint
@@ -157,3 +157,24 @@ def test_a_lost_record_is_found(ledger: Ledger, store: LedgerStore) -> None:
     store.lose(data_key(2))
     with pytest.raises(DamagedError):
         verify_data_keys(ledger, verify_journal(ledger))
+
+
+def test_a_ledger_that_is_only_busy_is_not_said_to_be_damaged(ledger: Ledger) -> None:
+    for command in (FinishRewrap(1, 0, 0, 0), Confirm(1, key_arn(1), "Ada")):
+        carry_out(ledger, command, ACTOR, NOW)
+
+    class Busy:
+        """Somebody makes a data key each time that all of them were read."""
+
+        made = 2
+
+        def __getattr__(self, name: str) -> object:
+            return getattr(ledger, name)
+
+        def data_keys(self, purpose: str) -> object:
+            yield from ledger.data_keys(purpose)
+            self.made += 1
+            ledger.add_data_key(replace(data_key(self.made), generation=1, key_arn=str(key_arn(1))), ACTOR, NOW)
+
+    with pytest.raises(ConflictError, match="all the time"):
+        verify_data_keys(Busy(), verify_journal(ledger))  # type: ignore[arg-type]
