@@ -40,6 +40,7 @@ if TYPE_CHECKING:
 
 
 _SHOWN = 5
+_TOLD_BYTES = 1 << 19
 
 
 def backup(
@@ -187,16 +188,22 @@ def _store(
     read_at_ns = int(at.timestamp()) * 1_000_000_000
     omissions: dict[str, Omission] = {}
     label = workload.label
+    untold = 0
 
     def advanced(count: int) -> None:
-        context.advance(Progressed(label, bytes=count))
+        nonlocal untold
+        untold += count
+        if untold >= _TOLD_BYTES:  # small files are told once each, at their end
+            told, untold = untold, 0
+            context.advance(Progressed(label, bytes=told))
 
     for found in walk(source, workload, _left_out(context)):
         if isinstance(found, FoundFile):
             to_read = [copy for copy in copies if not copy.keep(found)]
             entries = _read(found, to_read, read_at_ns, advanced)
             kept_bytes = 0 if to_read else found.status.st_size
-            context.advance(Progressed(label, files=1, bytes=kept_bytes))
+            rest, untold = untold + kept_bytes, 0
+            context.advance(Progressed(label, files=1, bytes=rest))
         else:
             to_read, entries = list(copies), [found] * len(copies)
         for copy, entry in zip(to_read, entries, strict=True):

