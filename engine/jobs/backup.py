@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 from engine.catalogue import APPLICATIONS, WorkflowKind
 from engine.envelope.data_keys import LEGAL_HOLD, PAYLOAD
 from engine.errors import DamagedError, InputError
-from engine.jobs.entries import Omission, order
+from engine.jobs.entries import Omission
 from engine.jobs.operation import JobContext, OperationKey, writing_key
 from engine.jobs.progress import Planned, Progressed
 from engine.jobs.report import JobReport, Outcome, Problem, ProblemKind, WorkloadResult
@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 
 
 _SHOWN = 5
-_TOLD_BYTES = 1 << 19
+_TOLD_BYTES, _TOLD_FILES = 1 << 19, 16  # progress is told whenever so much is done
 
 
 def backup(
@@ -158,9 +158,11 @@ class _Copy:
 
     def keep(self, found: FoundFile) -> bool:
         """Refer to what the snapshot before has of a file, if that is still true and still there."""
+        entry = self._earlier.find(found.path)
+        if entry is None:
+            return False  # it is read: that asks for the key with every segment
         self._key.lease.check()
-        entry = self._earlier.find(order(found.path))
-        if entry is None or not is_unchanged(entry, found.status) or not self.writer.can_keep(entry):
+        if not is_unchanged(entry, found.status) or not self.writer.can_keep(entry):
             return False
         self.writer.add(entry)
         self.unchanged += 1
@@ -188,28 +190,35 @@ def _store(
     read_at_ns = int(at.timestamp()) * 1_000_000_000
     omissions: dict[str, Omission] = {}
     label = workload.label
-    untold = 0
+    files = untold = 0
 
     def advanced(count: int) -> None:
         nonlocal untold
         untold += count
-        if untold >= _TOLD_BYTES:  # small files are told once each, at their end
-            told, untold = untold, 0
-            context.advance(Progressed(label, bytes=told))
+        if untold >= _TOLD_BYTES:
+            tell()
+
+    def tell() -> None:
+        nonlocal files, untold
+        step = Progressed(label, files, untold)
+        files = untold = 0
+        context.advance(step)
 
     for found in walk(source, workload, _left_out(context)):
         if isinstance(found, FoundFile):
             to_read = [copy for copy in copies if not copy.keep(found)]
             entries = _read(found, to_read, read_at_ns, advanced)
-            kept_bytes = 0 if to_read else found.status.st_size
-            rest, untold = untold + kept_bytes, 0
-            context.advance(Progressed(label, files=1, bytes=rest))
+            files += 1
+            advanced(0 if to_read else found.status.st_size)
+            if files >= _TOLD_FILES:
+                tell()
         else:
             to_read, entries = list(copies), [found] * len(copies)
         for copy, entry in zip(to_read, entries, strict=True):
             copy.writer.add(entry)
             if isinstance(entry, Omission):
                 omissions[entry.path] = entry
+    tell()
     return [_problem(omission) for omission in omissions.values()]
 
 

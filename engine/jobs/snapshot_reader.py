@@ -124,12 +124,15 @@ class EarlierFiles:
         self._place: list[str] | None = []
         self.damage = damage
 
-    def find(self, place: list[str]) -> FileEntry | None:
-        """The file of exactly this place; places are asked for in order.
+    def find(self, path: str) -> FileEntry | None:
+        """The file of exactly this path; paths are asked for in order.
 
         Raises:
             KeyAccessError: The data key may not be used any more.
         """
+        if self._place is None:
+            return None
+        place = order(path)
         while self._place is not None and (self._next is None or self._place < place):
             self._step()
         return self._next if self._place == place and isinstance(self._next, FileEntry) else None

@@ -53,7 +53,7 @@ def file_entry(path: str, status: os.stat_result, parts: tuple[Part, ...], *, re
 
 def store_file(
     found: FoundFile, contents: Sequence[PackWriter], read_at_ns: int, advanced: Callable[[int], None]
-) -> tuple[FileEntry, ...] | Omission:
+) -> list[FileEntry] | Omission:
     """Read a file into one or more snapshots.
 
     Args:
@@ -78,9 +78,8 @@ def store_file(
         try:
             status = _read_unchanged(descriptor, known, contents, advanced)
             if status is not None:
-                return tuple(
-                    file_entry(found.path, status, content.end_file(), read_at_ns=read_at_ns) for content in contents
-                )
+                # A list, for it is made in half the time of a generator.
+                return [file_entry(found.path, status, c.end_file(), read_at_ns=read_at_ns) for c in contents]
         except OSError:
             return Omission(found.path, OmissionReason.UNREADABLE)
         finally:
