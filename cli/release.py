@@ -94,13 +94,16 @@ def _attempts(generation: Generation | None) -> int | None:
     from engine.errors import AwsError, KeyAccessError
     from engine.kms.attempts import HISTORY, failed_attempts
 
-    if generation is None or generation.observed is None:
+    if generation is None or generation.observed is None or generation.retired_at is None:
         return None
+    began = max(generation.observed.since, generation.retired_at)
     used = last_use(str(generation.key_arn))[0].at
-    if used is not None and used > generation.observed.since:
+    if used is not None and used > began:
         warn(f"{used:%Y-%m-%d %H:%M} UTC: the key was used, so it was enabled again since it was seen disabled")
         return 1
-    since = max(generation.observed.since, now() - HISTORY + timedelta(hours=1))
+    since = max(began, now() - HISTORY + timedelta(hours=1))
+    if since > began:
+        warn(f"CloudTrail's event history tells of failed attempts since {since:%Y-%m-%d} only")
     try:
         found = [
             attempt

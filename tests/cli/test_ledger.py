@@ -155,6 +155,8 @@ def test_a_vault_that_is_not_there_is_not_taken_for_one_with_nothing_newer(repos
     (repository.folder / "unmounted").rename(vault)
     assert repository.keyturn("ledger", "recover", "--from", "ledger.backup").exit_code == 0
     assert restored(repository) == {"anna": "of anna", "bob": "of bob"}
+    proved = repository.keyturn("rotate", "--to", "1", *VENDOR, "--json")
+    assert (proved.exit_code, proved.document["moved"], proved.document["complete"]) == (0, 2, True)
 
 
 @pytest.mark.requirement("EKM-34")

@@ -5,13 +5,17 @@ from __future__ import annotations
 import json
 import sqlite3
 from contextlib import closing
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from engine.access import KeyState
+from engine.ledger.sqlite import open_sqlite_ledger
+from engine.lifecycle import Observe
+from engine.transitions import carry_out
 from stacks.key_policy import RETENTION_SID
-from tests.builders import CUSTOMER, REGION, VENDOR, declared_generations
+from tests.builders import ACTOR, CUSTOMER, REGION, VENDOR, declared_generations
 from tests.cli.conftest import VENDOR as AS_VENDOR
 from tests.cli.test_revoke import grants, rotated, statements, with_replicas
 from tests.sandbox_fixtures import refused
@@ -108,6 +112,33 @@ def test_a_failed_attempt_to_use_the_disabled_key_keeps_it(repository: Repositor
         assert "1 attempts to use the disabled key were seen" in ended.err
         assert "Encrypt by arn:aws:" in ended.err
     assert repository.ledger_state() == before
+
+
+def test_a_soak_that_is_longer_than_cloudtrails_history_is_told_to_be_known_in_part(
+    repository: Repository, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, _ = retired(repository)
+    repository.customer.kms.disable_key(KeyId=first)
+    monkeypatch.setattr("engine.kms.attempts.HISTORY", timedelta(hours=1))
+    ended = repository.keyturn("release", "1")
+    assert ended.exit_code == 0
+    assert "tells of failed attempts since" in ended.err
+
+
+@pytest.mark.requirement("EKM-17")
+def test_a_use_before_it_was_retired_does_not_keep_a_key_that_was_once_seen_disabled(
+    repository: Repository, vendor: Account
+) -> None:
+    first, second = rotated(repository)
+    with closing(open_sqlite_ledger(repository.folder / ".keyturn" / "ledger.db")) as ledger:
+        carry_out(ledger, Observe(1, KeyState.DISABLED), ACTOR, datetime.now(UTC))  # as before a recovery kept it again
+    vendor.kms.encrypt(KeyId=first, Plaintext=b"still here")
+    assert repository.keyturn("confirm", "2", "--key-arn", second).exit_code == 0
+    declare(repository)
+    assert repository.keyturn("retire", "1").exit_code == 0
+    repository.customer.kms.disable_key(KeyId=first)
+    ended = repository.keyturn("release", "1")
+    assert ended.exit_code == 0, ended.err
 
 
 @pytest.mark.requirement("EKM-17")
