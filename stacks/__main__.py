@@ -7,4 +7,5 @@ import sys
 
 from stacks.app import main
 
-sys.exit(main(os.environ))
+if __name__ == "__main__":  # the processes of `stacks.many_tenants` read this file as well
+    sys.exit(main(os.environ))

@@ -42,10 +42,10 @@ def main(environment: Mapping[str, str]) -> ExitCode:
                     f"note: the alias of tenant {declaration.tenant} stays where it is: no evidence in {SETTING} "
                     f"proves that generation {declaration.current} is integrated\n"
                 )
-        # CDKTF takes most of a second to load, so it comes after what needs none of it.
-        from stacks.synthesis import Synthesis
+        # What writes them takes its time to load, so it comes after what needs none of it.
+        from stacks.many_tenants import write_stacks
 
-        Synthesis(declarations, Path(environment.get("CDKTF_OUTDIR") or DEFAULT_FOLDER), movable).write()
+        write_stacks(declarations, Path(environment.get("CDKTF_OUTDIR") or DEFAULT_FOLDER), movable)
     except KeyturnError as error:
         for line in error.diagnostics():
             sys.stderr.write(f"error: {line}\n")

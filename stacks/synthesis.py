@@ -28,6 +28,7 @@ class Synthesis:
         declarations: One for each tenant; nothing of `stacks.limits` stands against them.
         folder: Where CDKTF's output goes: `manifest.json` and `stacks/TENANT/cdk.tf.json`.
         alias_may_move: The tenants whose alias may be moved; that of any other stays where it points.
+        storage: The declarations whose tables and buckets are made; all of them by default.
 
     Attributes:
         stacks: The tenants' stacks, in the order of the declarations.
@@ -39,7 +40,11 @@ class Synthesis:
     """
 
     def __init__(
-        self, declarations: Sequence[Declaration], folder: Path, alias_may_move: frozenset[str] = frozenset()
+        self,
+        declarations: Sequence[Declaration],
+        folder: Path,
+        alias_may_move: frozenset[str] = frozenset(),
+        storage: Sequence[Declaration] | None = None,
     ) -> None:
         try:
             folder.mkdir(parents=True, exist_ok=True)
@@ -56,7 +61,7 @@ class Synthesis:
                 for declaration, stack in zip(declarations, self.stacks, strict=True)
                 if declaration.alerts is not None
             )
-            self.storage_stacks = storage_stacks(self._app, declarations)
+            self.storage_stacks = storage_stacks(self._app, declarations if storage is None else storage)
         except RuntimeError as error:
             raise _failure_of_cdktf(error) from error
 

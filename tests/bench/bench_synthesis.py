@@ -1,8 +1,11 @@
-"""Synthesis of one tenant as a whole process, beside the same stack with CDKTF's prebuilt AWS provider.
+"""Synthesis as a whole process, beside the same stack with CDKTF's prebuilt AWS provider: one tenant, and many.
 
 Both sides run as a pipeline would: a new process that ends with the JSON written. Each run has a tenant of
 its own, the runs of both sides alternate, and the first of each, which fills CDKTF's cache of unpacked
 packages, does not count. The prebuilt provider is installed on demand, into `.bench/`.
+
+Many tenants are held against a limit, against half as many (linear: twice the time), and against what the
+prebuilt provider takes for a single tenant.
 """
 
 from __future__ import annotations
@@ -24,6 +27,9 @@ RUNS = 5
 RUNS_OF_PEER = 2
 GOAL_SECONDS = 1.0
 GOAL_MEGABYTES = 120.0
+MANY_TENANTS, MANY_GENERATIONS = 200, 5
+GOAL_SECONDS_OF_MANY = 5.0
+GOAL_GROWTH = 2.2  # from half of them to all
 
 _REPOSITORY = Path(__file__).parents[2]
 _PEER_ENVIRONMENT = _REPOSITORY / ".bench" / "prebuilt-provider"
@@ -35,7 +41,7 @@ def run() -> list[Result]:
     """Measure both sides.
 
     Returns:
-        A row for the wall time, the median of the runs, and one for the memory, of a run more.
+        A row for the wall time, the median of the runs, one for the memory, of a run more, and two for many tenants.
 
     Raises:
         MachineError: The prebuilt provider cannot be installed.
@@ -52,6 +58,9 @@ def run() -> list[Result]:
                 peer = _peer(folder, f"northwind-{number}", peer_python, side.stack)
                 peer_seconds.append(measure_seconds(*peer.process))
                 _same_resources(side.stack, peer.stack)
+        _seconds_of_many(folder, MANY_TENANTS // 2)  # fills caches; does not count
+        half = min(_seconds_of_many(folder, MANY_TENANTS // 2) for _ in range(RUNS_OF_PEER))
+        whole = min(_seconds_of_many(folder, MANY_TENANTS) for _ in range(RUNS_OF_PEER))
         weighed = _ours(folder, "fabrikam")
         our_megabytes = measure_megabytes(*weighed.process)
         peer_megabytes = measure_megabytes(*_peer(folder, "fabrikam", peer_python, weighed.stack).process)
@@ -69,6 +78,22 @@ def run() -> list[Result]:
             GOAL_MEGABYTES,
             our_megabytes,
             peer_megabytes,
+        ),
+        _result(
+            f"synthesis of {MANY_TENANTS} tenants with {MANY_GENERATIONS} generations (peer: of one tenant), wall time",
+            "s",
+            GOAL_SECONDS_OF_MANY,
+            whole,
+            statistics.median(peer_seconds[1:]),
+        ),
+        Result(
+            name=f"synthesis, growth from {MANY_TENANTS // 2} to {MANY_TENANTS} tenants",
+            ours=whole / half,
+            peer=None,
+            ratio=None,
+            goal=f"at most {GOAL_GROWTH:g}",
+            met=whole / half <= GOAL_GROWTH,
+            unit="times the time",
         ),
     ]
 
@@ -94,7 +119,37 @@ def _result(name: str, unit: str, goal: float, ours: float, peer: float) -> Resu
 
 
 def _ours(folder: Path, tenant: str) -> _Side:
-    declaration = {
+    file = folder / f"{tenant}.yaml"
+    file.write_text(json.dumps(_declaration(tenant)))
+    output = folder / f"{tenant}-ours"
+    return _Side(_our_process(folder, file, output), output / "stacks" / tenant / "cdk.tf.json")
+
+
+def _our_process(folder: Path, declared: Path, output: Path) -> tuple[list[str], Path, dict[str, str]]:
+    environment = without_overrides() | {"KEYTURN_DECLARATION": str(declared), "CDKTF_OUTDIR": str(output)}
+    return [sys.executable, "-P", "-m", "stacks"], folder, environment
+
+
+def _seconds_of_many(folder: Path, count: int) -> float:
+    """The wall time of a new process that writes the stacks of so many tenants."""
+    declared, output = folder / f"tenants-{count}", folder / f"tenants-{count}-ours"
+    declared.mkdir(exist_ok=True)
+    shutil.rmtree(output, ignore_errors=True)
+    generations = [{"number": number} for number in range(1, MANY_GENERATIONS + 1)]
+    for number in range(count):
+        tenant = f"tenant-{number}"
+        file = declared / f"{tenant}.yaml"
+        file.write_text(json.dumps(_declaration(tenant) | {"generations": generations, "current": 1}))
+    seconds = measure_seconds(*_our_process(folder, declared, output))
+    stacks = [path for path in (output / "stacks").iterdir() if (path / "cdk.tf.json").is_file()]
+    keys = json.loads((stacks[-1] / "cdk.tf.json").read_text())["resource"]["aws_kms_key"]
+    if (len(stacks), len(keys)) != (count, MANY_GENERATIONS):
+        raise MachineError(f"{len(stacks)} stacks were written, the last with {len(keys)} keys")
+    return seconds
+
+
+def _declaration(tenant: str) -> dict[str, object]:
+    return {
         "version": 1,
         "tenant": tenant,
         "druva": {"account_id": "210987654321", "activated": True},
@@ -109,12 +164,6 @@ def _ours(folder: Path, tenant: str) -> _Side:
         "revoked": False,
         "generations": [{"number": 1, "description": "first key"}, {"number": 2, "rotation_period_in_days": 365}],
     }
-    file = folder / f"{tenant}.yaml"
-    file.write_text(json.dumps(declaration))
-    output = folder / f"{tenant}-ours"
-    environment = without_overrides() | {"KEYTURN_DECLARATION": str(file), "CDKTF_OUTDIR": str(output)}
-    command = [sys.executable, "-P", "-m", "stacks"]
-    return _Side((command, folder, environment), output / "stacks" / tenant / "cdk.tf.json")
 
 
 def _peer(folder: Path, tenant: str, python: Path, stack: Path) -> _Side:

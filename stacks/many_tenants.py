@@ -1,0 +1,148 @@
+"""Many tenants at once: their declarations are shared out among processes, and written as if one had done it.
+
+Nearly all of a synthesis is one CDKTF process answering one question after the other, so a second processor
+helps only a second one. Each process writes into a folder of its own. When all of them are done the stacks are
+moved to their place and the manifests become one; where a guard refuses anything, or a process fails, nothing
+is moved: the folder stays as it was.
+"""
+
+from __future__ import annotations
+
+import json
+import multiprocessing
+import os
+import shutil
+import tempfile
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from engine.errors import MachineError
+from stacks.findings import Finding, GuardError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from engine.declaration import Declaration
+
+FEWEST = 16  # tenants for each process: fewer take no longer than a process takes to start
+MOST_PROCESSES = 8  # each holds a Node.js of its own
+_MANIFEST = "manifest.json"
+
+
+@dataclass(frozen=True, slots=True)
+class _Share:
+    """What one process writes: the tenants' stacks, and the tables and buckets of those named for it."""
+
+    declarations: tuple[Declaration, ...]
+    storage: tuple[Declaration, ...]
+    folder: Path
+    alias_may_move: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
+class _Outcome:
+    """What became of a share: nothing but good, findings of the guards, or a failure in words."""
+
+    findings: tuple[Finding, ...] = ()
+    failure: str | None = None
+    hint: str | None = None
+
+
+def write_stacks(
+    declarations: Sequence[Declaration],
+    folder: Path,
+    alias_may_move: frozenset[str] = frozenset(),
+    processes: int | None = None,
+) -> None:
+    """Synthesise declarations, and write their stacks.
+
+    Args:
+        declarations: One for each tenant; nothing of `stacks.limits` stands against them.
+        folder: Where CDKTF's output goes.
+        alias_may_move: The tenants whose alias may be moved.
+        processes: Among how many processes; by default as many as there are processors and work for them.
+
+    Raises:
+        GuardError: A guard refused what a stack emits.
+        MachineError: The folder cannot be written, or CDKTF failed.
+    """
+    if processes is None:
+        processes = min(os.cpu_count() or 1, MOST_PROCESSES, len(declarations) // FEWEST)
+    if processes < 2:
+        from stacks.synthesis import Synthesis
+
+        Synthesis(declarations, folder, alias_may_move).write()
+        return
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(prefix=".keyturn-", dir=folder) as name:
+            parts = [Path(name) / str(number) for number in range(processes)]
+            shares = [
+                _Share(
+                    tuple(declarations[number::processes]),
+                    tuple(declarations) if number == 0 else (),
+                    parts[number],
+                    alias_may_move,
+                )
+                for number in range(processes)
+            ]
+            _raise_for(_carry_out(shares))
+            _put_together(parts, folder, [declaration.tenant for declaration in declarations])
+    except OSError as error:
+        raise MachineError(f"the folder {str(folder)!r} cannot be written: {error.strerror or error}") from error
+
+
+def _carry_out(shares: Sequence[_Share]) -> list[_Outcome]:
+    # Started anew and not forked: a CDKTF process that is running here cannot be shared.
+    context = multiprocessing.get_context("spawn")
+    try:
+        with ProcessPoolExecutor(len(shares), mp_context=context) as pool:
+            return list(pool.map(_write, shares))
+    except BrokenProcessPool as error:
+        raise MachineError("a process that wrote stacks ended before its time") from error
+
+
+def _write(share: _Share) -> _Outcome:
+    """Write a share, in a process of its own."""
+    from engine.errors import KeyturnError
+    from stacks.synthesis import Synthesis
+
+    try:
+        Synthesis(share.declarations, share.folder, share.alias_may_move, storage=share.storage).write()
+    except GuardError as error:
+        return _Outcome(findings=error.findings)
+    except KeyturnError as error:
+        return _Outcome(failure=error.message, hint=error.hint)
+    return _Outcome()
+
+
+def _raise_for(outcomes: Sequence[_Outcome]) -> None:
+    for outcome in outcomes:
+        if outcome.failure is not None:
+            raise MachineError(outcome.failure, outcome.hint)
+    findings = tuple(finding for outcome in outcomes for finding in outcome.findings)
+    if findings:
+        raise GuardError(findings)
+
+
+def _put_together(parts: Sequence[Path], folder: Path, tenants: Sequence[str]) -> None:
+    """Move what the parts hold into the folder; the manifest, by which CDKTF finds the stacks, comes last."""
+    manifest: dict[str, Any] = {}
+    stacks: dict[str, Any] = {}
+    for part in parts:
+        written = json.loads((part / _MANIFEST).read_text(encoding="utf-8"))
+        manifest |= written
+        stacks |= written["stacks"]
+        for file in sorted(path for path in (part / "stacks").rglob("*") if path.is_file()):
+            target = folder / file.relative_to(part)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            file.replace(target)
+    in_order = {name: position for position, name in enumerate(tenants)}
+    names = sorted(stacks, key=lambda name: (in_order.get(name, len(in_order)), name))
+    manifest["stacks"] = {name: stacks[name] for name in names}
+    partial = folder / f".{_MANIFEST}"
+    partial.write_text(json.dumps(manifest, indent=2), encoding="utf-8")
+    shutil.move(partial, folder / _MANIFEST)
