@@ -21,6 +21,7 @@ the call itself is the check (AWS KMS Developer Guide, "Key states of AWS KMS ke
 from __future__ import annotations
 
 from contextlib import contextmanager
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Protocol
 
 from engine.access.model import KeyState
@@ -39,12 +40,17 @@ _BY_CODE = {
     "InternalServerError": KeyFailure.UNAVAILABLE,
     "ServiceUnavailable": KeyFailure.UNAVAILABLE,
     "ServiceUnavailableException": KeyFailure.UNAVAILABLE,
+    "PriorRequestNotComplete": KeyFailure.UNAVAILABLE,
     "RequestTimeout": KeyFailure.UNAVAILABLE,
+    "RequestTimeoutException": KeyFailure.UNAVAILABLE,
     "CloudHsmClusterNotActiveException": KeyFailure.UNAVAILABLE,
     "ThrottlingException": KeyFailure.THROTTLED,
     "Throttling": KeyFailure.THROTTLED,
     "TooManyRequestsException": KeyFailure.THROTTLED,
     "RequestLimitExceeded": KeyFailure.THROTTLED,
+    "RequestThrottled": KeyFailure.THROTTLED,
+    "RequestThrottledException": KeyFailure.THROTTLED,
+    "ThrottledException": KeyFailure.THROTTLED,
     "InvalidCiphertextException": KeyFailure.TAMPERED,
     "IncorrectKeyException": KeyFailure.MISCONFIGURED,
     "InvalidKeyUsageException": KeyFailure.MISCONFIGURED,
@@ -143,8 +149,7 @@ def _from_client_error(
         whose = "the key's" if len(key_arns) == 1 else "either key's"
         failure, standing = KeyFailure.REVOKED, f" ({whose} policy or grant no longer allows it)"
     if failure is None:
-        server_side = int(metadata.get("HTTPStatusCode", 0)) >= 500
-        failure = KeyFailure.UNAVAILABLE if server_side else KeyFailure.MISCONFIGURED
+        failure = _by_status(int(metadata.get("HTTPStatusCode", 0)))
     tried = f"{operation} as {asker.identity} with {' to '.join(key_arns)}"
     return KeyAccessError(
         failure,
@@ -155,6 +160,13 @@ def _from_client_error(
         aws_code=code or None,
         request_id=metadata.get("RequestId"),
     )
+
+
+def _by_status(status: int) -> KeyFailure:
+    """What a code that is not known means, by the status that it came with: a proxy's, for instance."""
+    if status == HTTPStatus.TOO_MANY_REQUESTS:
+        return KeyFailure.THROTTLED
+    return KeyFailure.UNAVAILABLE if status >= HTTPStatus.INTERNAL_SERVER_ERROR else KeyFailure.MISCONFIGURED
 
 
 def _is_another_accounts(asker: Asker, key_arn: str) -> bool:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import boto3
 import pytest
 from botocore.config import Config
+from botocore.stub import Stubber
 
 from engine.errors import KeyAccessError, KeyFailure
 from engine.kms import Kms
@@ -171,3 +172,26 @@ def test_no_credentials_at_all_are_said_to_be_missing() -> None:
     error = failure(lambda: Kms(client).describe(str(key_arn(1))))
     assert error.failure is KeyFailure.DENIED
     assert "EKM-08" in (error.hint or "")
+
+
+@pytest.mark.parametrize(
+    ("code", "status", "expected"),
+    [
+        *((code, 400, KeyFailure.THROTTLED) for code in ("ThrottlingException", "RequestThrottled", "Throttling")),
+        *((code, 400, KeyFailure.UNAVAILABLE) for code in ("RequestTimeoutException", "PriorRequestNotComplete")),
+        ("KMSInternalException", 500, KeyFailure.UNAVAILABLE),
+        ("Unheard", 429, KeyFailure.THROTTLED),
+        ("Unheard", 503, KeyFailure.UNAVAILABLE),
+        ("Unheard", 400, KeyFailure.MISCONFIGURED),
+        ("LimitExceededException", 400, KeyFailure.MISCONFIGURED),
+    ],
+)
+def test_what_may_pass_is_told_by_its_code_or_its_status_and_never_as_a_revocation(
+    code: str, status: int, expected: KeyFailure
+) -> None:
+    client = boto3.session.Session("id", "secret", region_name=REGION).client("kms", endpoint_url="http://127.0.0.1:9")
+    with Stubber(client) as stub:
+        stub.add_client_error("decrypt", code, http_status_code=status)
+        error = failure(lambda: Kms(client, "the vendor", "1" * 12).unwrap(str(key_arn(1)), b"wrapped", CONTEXT))
+    assert error.failure is expected
+    assert error.worth_retrying is (expected is not KeyFailure.MISCONFIGURED)
