@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 from engine.arn import principal_account
 from engine.review.access_answers import Access, Answer, Reach
-from engine.review.detect.context import can_be_asked, is_new, is_replica, key_event, nobody
+from engine.review.detect.context import OPENING, can_be_asked, is_new, is_replica, key_event, nobody
 from engine.review.events import EventKind, OneOf
 from engine.review.plan import Action
 from engine.review.policy_reading import NOTHING_KNOWN
@@ -280,7 +280,11 @@ def _others(context: Context, key: Key, moment: Moment) -> frozenset[str]:
         if account is not None:
             named.add(account)
     named -= known
-    return frozenset(account for account in named if _can_use(context, account, key, moment))
+    return frozenset(account for account in named if _opened(context, account, key, moment))
+
+
+def _opened(context: Context, account_id: str, key: Key, moment: Moment) -> bool:
+    return any(a in _GIVES for a in context.access.account_access(account_id, OPENING, key, moment).answers)
 
 
 def _can_use(context: Context, account_id: str, key: Key, moment: Moment) -> bool:

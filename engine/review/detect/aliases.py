@@ -210,7 +210,7 @@ def _change(
         case _Fate.CREATED:
             return _created(context, move, after, declared)
         case _Fate.KEPT:
-            return _moved(before, after)
+            return _moved(context, before, after)
         case _:
             assert_never(move.fate)
 
@@ -225,7 +225,7 @@ def _created(context: Context, move: _Move, after: Subject | None, declared: fro
     return "created_on_earlier" if after.number < current and move.names & follows else "created"
 
 
-def _moved(before: Subject | None, after: Subject | None) -> Fact:
+def _moved(context: Context, before: Subject | None, after: Subject | None) -> Fact:
     if after is None:
         return OneOf.of("moved_forward", "moved_back", "moved_elsewhere", "moved_to_new_key", "none")
     if before is not None and before.key.address == after.key.address:
@@ -235,6 +235,8 @@ def _moved(before: Subject | None, after: Subject | None) -> Fact:
         return "none"
     if after.number is None or before is None:
         return "moved_elsewhere"
+    if before.number is None and after.number == context.declared.trusted.current:
+        return "created"  # from a key that is none of the tenant's to the one where it belongs
     if before.number is None or before.number == after.number:
         return "moved_to_new_key" if before.number is not None else "moved_elsewhere"
     return "moved_forward" if after.number > before.number else "moved_back"

@@ -28,6 +28,9 @@ if TYPE_CHECKING:
     from engine.review.scope import Scope
 
 
+# Each of them alone lets another account read: by re-encryption under a key of its own, by a grant to itself. One that
+# may revoke grants takes the vendor's access away.
+OPENING = ("kms:Decrypt", "kms:ReEncryptFrom", "kms:CreateGrant", "kms:RevokeGrant")
 _IDLE = frozenset({"description", "tags", "tags_all", "timeouts"})  # attributes of a key that nobody's use hangs on
 
 

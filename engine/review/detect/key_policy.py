@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from engine.review.access_answers import Answer
-from engine.review.detect.context import can_be_asked, is_new, key_event
+from engine.review.detect.context import OPENING, can_be_asked, is_new, key_event
 from engine.review.events import EventKind
 from engine.review.resources import Moment
 from engine.review.statements import names_everyone
@@ -17,12 +17,13 @@ from engine.review.values import UNKNOWN
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from engine.review.access_answers import Access
     from engine.review.custody import Key
     from engine.review.detect.context import Context
     from engine.review.events import Fact, Told
     from engine.review.scope import Subject
 
-_USE = ("kms:Decrypt",)
+_FROM_THE_WIDEST = (Answer.YES, Answer.UNKNOWN, Answer.DEPENDS, Answer.NO)
 _DELETING = ("kms:ScheduleKeyDeletion", "kms:DeleteImportedKeyMaterial")
 _STRANGERS = ("999999999999", "888888888888", "777777777777")
 _OPEN: dict[Answer, Fact] = {Answer.YES: "yes", Answer.DEPENDS: "conditional", Answer.NO: "no", Answer.UNKNOWN: UNKNOWN}
@@ -50,15 +51,19 @@ def _public(context: Context, subject: Subject) -> Told:
         return EventKind.PUBLIC_ACCESS
     known = {access.account_id(key), context.access.vendor}
     stranger = next(account for account in _STRANGERS if account not in known)
-    answer = access.account_access(stranger, _USE, key, Moment.PLANNED).answers[0]
+    answer = _widest(access.account_access(stranger, OPENING, key, Moment.PLANNED))
     before = Answer.NO
     if not is_new(key) and _wildcard(context, key, Moment.OBSERVED) != "none":
-        before = access.account_access(stranger, _USE, key, Moment.OBSERVED).answers[0]
+        before = _widest(access.account_access(stranger, OPENING, key, Moment.OBSERVED))
     return key_event(
         subject,
         EventKind.PUBLIC_ACCESS,
         {"principal": after, "open": _OPEN[answer], "gained": answer is not before},
     )
+
+
+def _widest(access: Access) -> Answer:
+    return next(answer for answer in _FROM_THE_WIDEST if answer in access.answers)
 
 
 def _wildcard(context: Context, key: Key, moment: Moment) -> str:

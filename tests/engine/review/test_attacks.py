@@ -159,6 +159,11 @@ POLICIES_THAT_GIVE_TOO_MUCH = {
     ),
     "use to anybody": updated(POLICIES["anybody"]),
 }
+POLICIES_THAT_GIVE_TOO_MUCH |= {
+    f"{action} to {name}": updated(document(OWNER, FOR_VENDOR, statement(principal, action)))
+    for action in ("kms:CreateGrant", "kms:ReEncryptFrom", "kms:RevokeGrant")
+    for name, principal in (("a third account", {"AWS": root(OTHER)}), ("anybody", "*"))
+}
 KEYS = {
     "an undeclared key that the vendor can use is destroyed": PlanBuilder().add(
         KEY, 7, ("delete",), before=UNTAGGED, name="x"
@@ -311,6 +316,17 @@ DANGEROUS_FOR_A_KEY_KNOWN_BY_ITS_ARN = {
 AT_ADDRESSES = declaration(2, generation_1={"address": "aws_kms_key.a"}, generation_2={"address": "aws_kms_key.b"})
 ITS_POLICY_BY_ID = PlanBuilder().add(KEY_POLICY, 1, ("create",), after={"key_id": key_id(1), **OWNER_ONLY})
 HARMLESS = {
+    "a third account may encrypt": updated(document(OWNER, FOR_VENDOR, statement({"AWS": root(OTHER)}, "kms:Encrypt"))),
+    "the alias was moved outside, and comes back to the current generation": foreign()
+    .add(KEY, 1)
+    .add(
+        ALIAS,
+        1,
+        ("update",),
+        before={"target_key_id": key_id(7), "target_key_arn": key_arn(7)},
+        after={"target_key_id": key_id(1), "target_key_arn": key_arn(1)},
+    )
+    .drifted(ALIAS, 1, observed={"target_key_id": key_id(7)}),
     "a condition beside the vendor's own": updated(POLICIES["vendor under either condition"], UNDER_A_CONDITION),
     "a denial that cannot hit the vendor, beside a condition": updated(
         document(
