@@ -83,7 +83,7 @@ def _headline(report: Report) -> str:
     count = len(report.keys)
     keys = "one key in scope" if count == 1 else f"{count} keys in scope"
     if report.verdict is ReviewVerdict.PASS:
-        what = "nothing in this plan touches a key in scope" if count == 0 else f"{keys}, unharmed"
+        what = "nothing in this plan touches a key in scope" if count == 0 else f"{keys}, {report.well}"
         return f"## Keyturn: pass\n\n{code(report.plan)}: {what}."
     number = len(report.blocking)
     reasons = "one reason" if number == 1 else f"{number} reasons"

@@ -3,6 +3,8 @@
 - Only resources that bear on custody are typed; an action that is not known is refused for those, and so is a change
   that contradicts itself: nothing before what is deleted, nothing after what is updated, the same object twice.
 - A no-op of which before and after differ is read as the update that it would be.
+- Where the plan does not say whether it is complete (OpenTofu, and Terraform before 1.8), it is not where a resource of
+  the prior state has no change.
 - A resource in `planned_values` that neither a change nor the prior state tells of means that the file was
   stripped, and is told as such: nothing is concluded from what is missing.
 
@@ -59,6 +61,7 @@ def read_plan(name: str, data: bytes) -> Plan:
     prior = tuple(_state_resources(name, document.get("prior_state")))
     deferred = _deferred(name, document)
     all_changes = document.get("resource_changes") or []
+    complete = None if document.get("complete") is None else document["complete"] is True
     told = {address for change in (*changes, *deferred) for address in (change.address, change.previous_address or "")}
     return Plan(
         name=name,
@@ -72,7 +75,7 @@ def read_plan(name: str, data: bytes) -> Plan:
         configuration=_configuration(document, "root_module"),
         providers=_configuration(document, "provider_config"),
         errored=document.get("errored") not in (None, False),
-        complete=None if document.get("complete") is None else document["complete"] is True,
+        complete=False if complete is None and all_changes and _left_out(prior, told) else complete,
         stripped=_stripped(document, told, prior, has_changes=bool(all_changes)),
         timestamp=_optional_text(document, "timestamp"),
         resource_count=len(all_changes),
@@ -282,7 +285,12 @@ def _stripped(document: dict[str, Any], told: set[str], prior: tuple[StateResour
         if any(_is_custody(entry) and str(entry.get("address")) not in known for entry in resources):
             return True
     complete = document.get("complete") is True and not document.get("errored")
-    return has_changes and complete and any(entry.address not in told for entry in prior)
+    return has_changes and complete and _left_out(prior, told)
+
+
+def _left_out(prior: tuple[StateResource, ...], told: set[str]) -> bool:
+    """Whether something was there of which no change tells, as with `-target`."""
+    return any(entry.address not in told for entry in prior)
 
 
 def _configuration(document: dict[str, Any], part: str) -> dict[str, Any]:

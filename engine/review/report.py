@@ -94,6 +94,11 @@ class Report:
         return tuple(finding for finding in self.findings if finding.blocks)
 
     @property
+    def well(self) -> str:
+        """How the keys in scope fare under a plan that passes: what is waived would have blocked, or was noted."""
+        return "with findings that are waived" if self.waived else "unharmed"
+
+    @property
     def notes_for_people(self) -> tuple[str, ...]:
         """The notes that a report in prose gives: of a plan that harms nothing only that it was its own judge."""
         if self.findings or self.waived:

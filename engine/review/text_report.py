@@ -70,7 +70,7 @@ class _Text:
         count = len(report.keys)
         keys = "one key in scope" if count == 1 else f"{count} keys in scope"
         if report.verdict is ReviewVerdict.PASS:
-            what = "nothing in it touches a key in scope" if count == 0 else f"{keys}, unharmed"
+            what = "nothing in it touches a key in scope" if count == 0 else f"{keys}, {report.well}"
             return f"{self._paint('PASS', _GREEN)}  {report.plan}: {what}"
         number = len(report.blocking)
         reasons = "one reason" if number == 1 else f"{number} reasons"

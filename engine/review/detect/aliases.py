@@ -222,7 +222,9 @@ def _created(context: Context, move: _Move, after: Subject | None, declared: fro
         return OneOf.of("created", *(("created_on_earlier",) if current > 1 and move.names & follows else ()))
     if after.number is None:
         return "moved_elsewhere" if move.names & declared else "created"
-    return "created_on_earlier" if after.number < current and move.names & follows else "created"
+    if not move.names & follows or after.number == current:
+        return "created"
+    return "created_on_earlier" if after.number < current else "moved_forward"
 
 
 def _moved(context: Context, before: Subject | None, after: Subject | None) -> Fact:

@@ -16,13 +16,15 @@ from typing import TYPE_CHECKING
 from engine.review.detect.context import key_event, nobody
 from engine.review.events import Event, EventKind
 from engine.review.generations import TENANT_TAG
-from engine.review.resources import MOMENTS
+from engine.review.plan import KEY_TYPES
+from engine.review.resources import MOMENTS, Moment
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from engine.review.detect.context import Context
     from engine.review.events import Fact, Told
+    from engine.review.plan import ResourceChange
 
 
 def detect_whole(context: Context) -> Iterator[Told]:
@@ -78,7 +80,13 @@ def detect_deferred(context: Context) -> Iterator[Told]:
             if alias is not None:
                 pointed = {address for moment in MOMENTS for address in alias.links[moment].keys}
                 keys += [context.subjects[address] for address in pointed if address in context.subjects]
-            if not keys and change.before is not None:
+            if not keys and (change.before is not None or _new_and_not_ours(context, change)):
                 continue
             subject = keys[0] if keys else nobody(change.address)
         yield key_event(subject, EventKind.DEFERRED, {}, address=change.address, why=change.deferred or "unknown")
+
+
+def _new_and_not_ours(context: Context, change: ResourceChange) -> bool:
+    """Whether a key would be made of which all is known that could make it a generation's: it is none."""
+    key = context.custody.keys.get(change.address)
+    return change.type in KEY_TYPES and key is not None and not context.generations.tags_unknown(key, Moment.PLANNED)

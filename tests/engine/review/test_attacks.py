@@ -282,6 +282,10 @@ CONDITIONS = {
         after={"constraints": [{"encryption_context_equals": {"a": "z"}, "encryption_context_subset": None}]},
     ),
 }
+LINKED |= {
+    "the alias is made on the next generation": PlanBuilder().add(KEY, 1).add(KEY, 2).add(ALIAS, 2, ("create",)),
+    "a plan of OpenTofu's that leaves a key out": PlanBuilder(complete=None).add(GRANT, 1, ("create",)).known(KEY, 1),
+}
 DANGEROUS = {
     **{f"{name} [condition]": plan for name, plan in CONDITIONS.items()},
     **{f"{name} [denial]": plan for name, plan in DENIALS.items()},
@@ -316,6 +320,10 @@ DANGEROUS_FOR_A_KEY_KNOWN_BY_ITS_ARN = {
 AT_ADDRESSES = declaration(2, generation_1={"address": "aws_kms_key.a"}, generation_2={"address": "aws_kms_key.b"})
 ITS_POLICY_BY_ID = PlanBuilder().add(KEY_POLICY, 1, ("create",), after={"key_id": key_id(1), **OWNER_ONLY})
 HARMLESS = {
+    "the creation of another team's key is put off": PlanBuilder()
+    .add(KEY, 1)
+    .add(KEY, 7, ("create",), name="x", after=FOREIGN)
+    .defer(),
     "a third account may encrypt": updated(document(OWNER, FOR_VENDOR, statement({"AWS": root(OTHER)}, "kms:Encrypt"))),
     "the alias was moved outside, and comes back to the current generation": foreign()
     .add(KEY, 1)
