@@ -27,6 +27,7 @@ TERRAFORM = """\
 #!/bin/sh
 # Writes what it was asked into a log; `show` prints the prepared plan.
 echo "$*" >>"$TERRAFORM_LOG"
+for word; do case $word in -out=*) echo plan >"${word#-out=}" ;; esac; done
 case "$*" in *" show "*) cat "$TERRAFORM_PLAN" ;; *) echo "told to people" ;; esac
 """
 
@@ -42,7 +43,9 @@ class Checkout:
     def write(self, name: str, text: str) -> None:
         (self.folder / name).write_text(text, encoding="utf-8")
 
-    def review(self, plan: PlanBuilder, **environment: str) -> subprocess.CompletedProcess[str]:
+    def review(
+        self, plan: PlanBuilder, *, script: str = "review.sh", **environment: str
+    ) -> subprocess.CompletedProcess[str]:
         plan_file = self.tools / "prepared.json"
         plan_file.write_bytes(plan.data())
         words = {
@@ -57,7 +60,7 @@ class Checkout:
             **environment,
         }
         return subprocess.run(
-            [str(ROOT / "pipelines" / "review.sh")],
+            [str(ROOT / "pipelines" / script)],
             cwd=self.tools,
             env={name: value for name, value in words.items() if value},
             capture_output=True,
@@ -229,6 +232,60 @@ def test_what_cannot_be_judged_ends_without_a_verdict(checkout: Checkout, enviro
     assert done.returncode != 0
     assert not (checkout.reports / "exit-code").exists()
     assert list((checkout.tools / "private").iterdir()) == []
+
+
+def asked(checkout: Checkout) -> list[str]:
+    """What Terraform was asked, in order."""
+    lines = (checkout.tools / "log").read_text(encoding="utf-8").splitlines()
+    return [next(word for word in line.split() if not word.startswith("-")) for line in lines]
+
+
+def test_a_deploy_applies_the_very_plan_that_passed(checkout: Checkout) -> None:
+    done = checkout.review(_harmless(), script="deploy.sh", KEYTURN_STACK="northwind")
+    assert done.returncode == 0, done.stderr
+    assert asked(checkout) == ["init", "plan", "show", "apply"]
+    stack = checkout.folder / "cdktf.out" / "stacks" / "northwind"
+    assert "aws_kms_key" in json.loads((stack / "cdk.tf.json").read_text(encoding="utf-8"))["resource"]
+    apply = (checkout.tools / "log").read_text(encoding="utf-8").splitlines()[-1]
+    assert f"-chdir={checkout.folder}/cdktf.out/stacks/northwind apply -input=false" in apply
+    assert apply.endswith("/plan")
+    assert list((checkout.tools / "private").iterdir()) == []
+
+
+def test_a_deploy_of_a_plan_that_is_blocked_applies_nothing(checkout: Checkout) -> None:
+    done = checkout.review(_alias_removed(), script="deploy.sh", KEYTURN_STACK="northwind")
+    assert done.returncode == 1
+    assert "the plan is blocked; nothing was changed" in done.stderr
+    assert "apply" not in asked(checkout)
+    assert list((checkout.tools / "private").iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    "environment",
+    [{"KEYTURN_STACK": ""}, {"KEYTURN_BASE_COMMIT": ""}, {"KEYTURN_EVIDENCE": "missing.json"}],
+    ids=["no stack", "no base", "evidence that is missing"],
+)
+def test_a_deploy_that_cannot_be_judged_applies_nothing(checkout: Checkout, environment: Mapping[str, str]) -> None:
+    done = checkout.review(_harmless(), script="deploy.sh", **{"KEYTURN_STACK": "northwind", **environment})
+    assert done.returncode != 0
+    assert not (checkout.tools / "log").exists() or "apply" not in asked(checkout)
+
+
+def test_a_plan_from_elsewhere_is_never_applied(checkout: Checkout) -> None:
+    foreign = checkout.tools / "foreign.json"
+    foreign.write_bytes(_harmless().data())
+    done = checkout.review(_alias_removed(), script="deploy.sh", KEYTURN_STACK="northwind", KEYTURN_PLAN=str(foreign))
+    assert done.returncode == 1
+    assert "apply" not in asked(checkout)
+
+
+def test_the_repositorys_lock_file_locks_the_synthesised_stack(checkout: Checkout) -> None:
+    checkout.write(".terraform.lock.hcl", "# locked")
+    done = checkout.review(_harmless(), KEYTURN_STACK="northwind")
+    assert done.returncode == 0, done.stderr
+    stack = checkout.folder / "cdktf.out" / "stacks" / "northwind"
+    assert (stack / ".terraform.lock.hcl").read_text(encoding="utf-8") == "# locked"
+    assert "-lockfile=readonly" in (checkout.tools / "log").read_text(encoding="utf-8").splitlines()[0]
 
 
 def test_the_action_takes_no_words_of_a_change_into_a_shell() -> None:
