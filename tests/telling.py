@@ -24,7 +24,7 @@ def tell(pytestconfig: pytest.Config) -> Callable[[str], None]:
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
     """Print what was told."""
     if lines := config.stash.get(_told, []):
-        terminalreporter.section("explored")
+        terminalreporter.section("told")
         for line in lines:
             terminalreporter.write_line(line)
 

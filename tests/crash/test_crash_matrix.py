@@ -76,7 +76,7 @@ def killed_at(tenant: Tenant, number: int, requests: RequestCounter, *, restores
     return ended
 
 
-def matrix(tenant: Tenant, requests: RequestCounter, most: int | None, capsys: pytest.CaptureFixture[str]) -> None:
+def matrix(tenant: Tenant, requests: RequestCounter, most: int | None, tell: Callable[[str], None]) -> None:
     points = undisturbed(tenant, requests)
     numbers = _chosen(points, most)
     # That every data key opens to what it was is asserted each time; a restore of all payloads takes longer.
@@ -91,14 +91,13 @@ def matrix(tenant: Tenant, requests: RequestCounter, most: int | None, capsys: p
         for ended, number in zip(tried, numbers, strict=True)
     )
     assert killed >= len(numbers) * 2 // 3
-    with capsys.disabled():
-        kind = "sqlite" if tenant.store is None else "dynamodb"
-        count = counted(points, BEFORE)
-        print(
-            f"\n{tenant.command[0]} on {kind}: killed at {killed} of {len(points) - 2 * count.reads} points."
-            f" From outside: {count.requests} requests, {count.transactions} transactions, {count.objects} objects,"
-            f" a point before and one after each: {2 * count.total}; and {count.reads} mere reads"
-        )
+    kind = "sqlite" if tenant.store is None else "dynamodb"
+    count = counted(points, BEFORE)
+    tell(
+        f"{tenant.command[0]} on {kind}: killed at {killed} of {len(points) - 2 * count.reads} points."
+        f" From outside: {count.requests} requests, {count.transactions} transactions, {count.objects} objects,"
+        f" a point before and one after each: {2 * count.total}; and {count.reads} mere reads"
+    )
 
 
 def _chosen(points: Sequence[str], most: int | None) -> list[int]:
@@ -126,9 +125,9 @@ def test_killed_at_some_points_nothing_is_lost_and_the_operation_goes_on(
     kind: str,
     before: TenantBefore,
     requests: RequestCounter,
-    capsys: pytest.CaptureFixture[str],
+    tell: Callable[[str], None],
 ) -> None:
-    matrix(before(operation, kind), requests, _SOME[kind], capsys)
+    matrix(before(operation, kind), requests, _SOME[kind], tell)
 
 
 def test_killed_while_the_first_ledger_is_made_there_is_a_whole_one_or_none(before: TenantBefore) -> None:
@@ -158,6 +157,6 @@ def test_killed_at_every_point_nothing_is_lost_and_the_operation_goes_on(
     kind: str,
     before: TenantBefore,
     requests: RequestCounter,
-    capsys: pytest.CaptureFixture[str],
+    tell: Callable[[str], None],
 ) -> None:
-    matrix(before(operation, kind), requests, None, capsys)
+    matrix(before(operation, kind), requests, None, tell)

@@ -60,14 +60,13 @@ def rush(tenant: Tenant, processes: int, seed: int) -> tuple[int, int]:
 @pytest.mark.requirement("EKM-34")
 @pytest.mark.parametrize(("operation", "kind", "processes"), [("rotate", "sqlite", 4), ("retire", "dynamodb", 2)])
 def test_processes_at_once_end_in_one_outcome(
-    operation: str, kind: str, processes: int, before: TenantBefore, capsys: pytest.CaptureFixture[str]
+    operation: str, kind: str, processes: int, before: TenantBefore, tell: Callable[[str], None]
 ) -> None:
     tenant = before(operation, kind).copy()
     started, killed = rush(tenant, processes, seed=processes)
     tenant.assert_every_payload_is_restored()
     tenant.delete()
-    with capsys.disabled():
-        print(f"\n{operation} on {kind}: {started} processes at once, {killed} of them killed")
+    tell(f"{operation} on {kind}: {started} processes at once, {killed} of them killed")
 
 
 @pytest.mark.soak

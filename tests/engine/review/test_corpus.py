@@ -9,12 +9,16 @@ from __future__ import annotations
 import os
 from collections import Counter
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 from engine.errors import InputError
 from engine.review import render_json, render_text, review_plan
 from tests.engine.review.declarations import declaration
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 REPOSITORY = Path(__file__).parents[3]
 
@@ -25,7 +29,7 @@ def _corpus() -> Path | None:
     return folder if folder.is_dir() else None
 
 
-def test_every_plan_of_the_corpus_is_reviewed_or_refused_with_a_reason(capsys: pytest.CaptureFixture[str]) -> None:
+def test_every_plan_of_the_corpus_is_reviewed_or_refused_with_a_reason(tell: Callable[[str], None]) -> None:
     folder = _corpus()
     if folder is None:
         pytest.skip("no plan corpus: set KEYTURN_PLAN_CORPUS to a folder of plans printed by `terraform show -json`")
@@ -42,7 +46,8 @@ def test_every_plan_of_the_corpus_is_reviewed_or_refused_with_a_reason(capsys: p
         seen[report.verdict.value] += 1
         assert render_text(report)
         assert render_json(report)
-    with capsys.disabled():
-        print(f"\nplan corpus: {dict(seen)}, {len(refused)} refused:", *refused, sep="\n  ")
+    tell(f"plan corpus: {dict(seen)}, {len(refused)} refused:")
+    for message in refused:
+        tell(f"  {message}")
     assert sum(seen.values()) + len(refused) >= 100
     assert len(refused) <= 4
