@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from engine.declaration import DeclaredState
 from engine.review.detect.context import is_replica, key_event, nobody, proof_facts
 from engine.review.events import Event, EventKind
+from engine.review.resources import Moment
 from engine.review.values import printable
 
 if TYPE_CHECKING:
@@ -95,6 +96,23 @@ def _generations(context: Context, base: Declaration, change: Declaration) -> It
         if changed or _STATES.index(will.state) < _STATES.index(was.state):
             what = ", ".join(changed) or "state"
             yield _event(context, "generation_changed", f"generation {was.number}", what, number=was.number)
+    arns = {generation.number: generation.key_arn for generation in base.generations}
+    for will in change.generations:
+        other = None if arns.get(will.number) is not None else _owner(context, will)
+        if other is not None:
+            what = f"key_arn of generation {other}"
+            yield _event(context, "generation_changed", f"generation {will.number}", what, number=will.number)
+
+
+def _owner(context: Context, generation: DeclaredGeneration) -> int | None:
+    """Another generation whose key the declared ARN is, as the evidence or the key's own tags say."""
+    arn = "" if generation.key_arn is None else str(generation.key_arn)
+    proof = None if context.declared.proof is None else context.declared.proof.of_key(arn)
+    numbers = {
+        None if proof is None else proof.number,
+        *(context.generations.tagged(key, Moment.OBSERVED) for key in context.generations.keys_of_arn.get(arn, ())),
+    }
+    return next((number for number in numbers if number not in (None, generation.number)), None)
 
 
 def _differs(name: str, was: DeclaredGeneration, will: DeclaredGeneration) -> bool:
