@@ -4,7 +4,8 @@
   that one refers to read whole and once. What is damaged is named by workload, snapshot and path; all else is
   proved to be what was stored.
 - What is missing is found as well: the numbers of a workload's snapshots have no gap, each snapshot that the job
-  history tells of is there, and each data key has its wrapped-key record, from which a lost ledger is recovered.
+  history tells of is there, and each data key has its wrapped-key record under the key that wraps it now, from
+  which a lost ledger is recovered. One under an earlier key is not enough: that key may be deleted.
 - Content of a backup that did not end is told, and is no damage: the next backup of the workload collects it.
 - A data key that may not be used now leaves its workload unread: that is told apart from damage.
 """
@@ -105,30 +106,47 @@ def verify_vault(context: JobContext, told: Mapping[str, Collection[str]]) -> Va
         DamagedError: The ledger is damaged.
         MachineError, AwsError: The store cannot be listed.
     """
-    recorded, damage = _key_records(context)
+    # The ledger first: a rotation that runs meanwhile keeps a record in the vault before the ledger knows of it.
     keys = [key for purpose in PURPOSES for key in context.ledger.data_keys(purpose)]
+    recorded, damage = _key_records(context)
     context.plan(Planned(workloads=len(keys)))
     known = {key.data_key_id for key in keys}
+    unknown = {record.data_key_id: record.workload for record in recorded if record.data_key_id not in known}
     damage += [
         f"the ledger does not know the data key {data_key_id} of workload {workload!r}"
-        for data_key_id, workload in sorted(recorded.items())
-        if data_key_id not in known
+        for data_key_id, workload in sorted(unknown.items())
+        if context.ledger.data_key(data_key_id) is None
     ]
-    verified = [_verify_data_key(context, key, key.data_key_id in recorded) for key in keys]
+    verified = [_verify_data_key(context, key, _Recorded.of(key) in recorded) for key in keys]
     there = {s.text for key in keys for s in context.vault.snapshots(key)}
     verified = [_with_told(found, told.get(found.workload, ()), there) for found in verified]
     return VaultVerification(context.vault.location, tuple(verified), tuple(damage))
 
 
-def _key_records(context: JobContext) -> tuple[dict[str, str], list[str]]:
-    """The ids of the data keys that have a record, with their workloads; and the records that are damaged."""
-    recorded: dict[str, str] = {}
+@dataclass(frozen=True, slots=True)
+class _Recorded:
+    """What a wrapped-key record is of. Not its ciphertext: wrapped again under the same key, it is another."""
+
+    data_key_id: str
+    workload: str
+    generation: int
+    key_arn: str
+    commitment: bytes
+
+    @classmethod
+    def of(cls, key: DataKey) -> _Recorded:
+        return cls(key.data_key_id, key.workload, key.generation, key.key_arn, key.commitment)
+
+
+def _key_records(context: JobContext) -> tuple[set[_Recorded], list[str]]:
+    """What the vault has records of, and the records that are damaged."""
+    recorded: set[_Recorded] = set()
     damage: list[str] = []
     for found in context.vault.examined_key_records():
         if isinstance(found, DamagedError):
             damage.append(found.message)
         else:
-            recorded[found.data_key.data_key_id] = found.data_key.workload
+            recorded.add(_Recorded.of(found.data_key))
     return recorded, damage
 
 

@@ -102,6 +102,22 @@ def test_a_wrapped_key_record_that_is_damaged_or_missing_is_found_and_stops_no_r
     assert succeeded(world.restore())
 
 
+def test_a_wrapped_key_record_of_an_earlier_key_alone_is_not_enough(world: World) -> None:
+    """Behind a rotation the earlier key is deleted one day: a ledger that is lost then is lost for good."""
+    world.write("onedrive/bob/file")
+    world.back_up()
+    world.start_rotation()
+    moved = world.rewrap(world.record("onedrive/bob"))
+    world.vault.put_key_record(moved)
+    assert verified(world).exit_code is ExitCode.DONE
+    (world.vault_folder / f"keys/{moved.data_key_id}/000002.json").unlink()
+    assert reasons(of(verified(world), "onedrive/bob")) == [
+        "its wrapped-key record is missing: a lost ledger could not be recovered"
+    ]
+    assert succeeded(world.back_up()), "the next backup puts it back"
+    assert verified(world).exit_code is ExitCode.DONE
+
+
 def test_what_a_killed_backup_left_is_told_and_is_no_damage(world: World) -> None:
     world.write("onedrive/bob/file")
     world.back_up()
