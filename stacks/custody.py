@@ -24,7 +24,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, assert_never
 
-from engine.declaration import DeclaredState
+from engine.declaration import DeclaredState, Origin
 
 if TYPE_CHECKING:
     from engine.declaration import Declaration, DeclaredGeneration
@@ -82,6 +82,21 @@ def custody_of(declaration: Declaration, generation: DeclaredGeneration) -> Cust
         and not declaration.revoked
         and not generation.awaits_material,
     )
+
+
+def region_identifier(region: str) -> str:
+    """A Region as a part of a Terraform name: `eu_west_1`."""
+    return region.replace("-", "_")
+
+
+def key_addresses(generation: DeclaredGeneration) -> frozenset[str]:
+    """The Terraform addresses of a generation's keys, primary and replicas; none where the stacks make none."""
+    if not generation.made_by_stacks or generation.state is DeclaredState.DELETED:
+        return frozenset()
+    kind = "external_key" if generation.origin is Origin.EXTERNAL else "key"
+    name = f"generation_{generation.number}"
+    replicas = (f"aws_kms_replica_{kind}.{name}_{region_identifier(region)}" for region in generation.replicas)
+    return frozenset((f"aws_kms_{kind}.{name}", *replicas))
 
 
 def alias_target(declaration: Declaration) -> DeclaredGeneration:

@@ -15,7 +15,7 @@ from engine.declaration import read_declaration, typed_declaration
 from engine.errors import InputError, Mistake
 from engine.located_yaml import read_file
 from stacks.limits import find_collisions, find_limits
-from stacks.proved import find_unproved, generations_in_state
+from stacks.proved import find_unproved, keys_in_state
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -62,7 +62,7 @@ def load_declarations(
         declaration = typed_declaration(document)
         mistakes += find_limits(document, declaration)
         proved = None if evidence is None else evidence.of(declaration)
-        mistakes += find_unproved(document, declaration, proved, generations_in_state(state_folder, declaration.tenant))
+        mistakes += find_unproved(document, declaration, proved, keys_in_state(state_folder, declaration.tenant))
         located.append((document, declaration))
     mistakes += find_collisions(located)
     if mistakes:

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from engine.declaration import GENERATION_TAG, TENANT_TAG, Origin
-from stacks.custody import VENDOR_GRANT_OPERATIONS, custody_of
+from stacks.custody import VENDOR_GRANT_OPERATIONS, custody_of, region_identifier
 from stacks.key_policy import account_root, key_policy
 from stacks.resources import (
     AwsProvider,
@@ -75,17 +75,12 @@ class Providers:
         if region == self._account.region:
             return self._main
         if region not in self._by_region:
-            self._by_region[region] = self._make(region, identifier(region))
+            self._by_region[region] = self._make(region, region_identifier(region))
         return self._by_region[region]
 
     def _make(self, region: str, alias: str | None) -> AwsProvider:
         arguments = AwsProviderArguments(region=region, allowed_account_ids=(self._account.account_id,), alias=alias)
         return AwsProvider(self._stack, arguments)
-
-
-def identifier(region: str) -> str:
-    """A Region as a part of a Terraform name: `eu_west_1`."""
-    return region.replace("-", "_")
 
 
 def make_keys(
@@ -102,7 +97,9 @@ def make_keys(
     name = f"generation_{generation.number}"
     primary = _primary(stack, name, declaration, generation)
     replicas = {
-        region: _replica(stack, f"{name}_{identifier(region)}", declaration, generation, primary, providers.of(region))
+        region: _replica(
+            stack, f"{name}_{region_identifier(region)}", declaration, generation, primary, providers.of(region)
+        )
         for region in generation.replicas
     }
     grants: list[KmsGrant] = []
@@ -113,7 +110,7 @@ def make_keys(
             grants.append(
                 _grant(
                     stack,
-                    f"{name}_{identifier(region)}_vendor",
+                    f"{name}_{region_identifier(region)}_vendor",
                     f"{prefix}-{region}-vendor",
                     declaration,
                     replica,

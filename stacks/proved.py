@@ -8,7 +8,8 @@ The ledger leads and the stacks follow (EKM-11, EKM-33). So, beyond what a first
 - A generation is emitted as `retired` when a certificate says that nothing is left under its key, as
   `released` or `deleted` when it is released. A step further than what is proved is refused.
 - Every generation that the evidence, or this folder's Terraform state, knows stays declared: without its
-  entry Terraform would destroy the key.
+  entry Terraform would destroy the key. It would as well where the entry stays and the stacks no longer make
+  the key, at its address: with a key_arn, another origin or without a replica (`prevent_destroy` goes with it).
 - A revocation is undone by `keyturn reinstate`, never by a deployment.
 
 Without evidence nothing is proved. A refusal stops the synthesis before anything is written.
@@ -22,10 +23,11 @@ from typing import TYPE_CHECKING, Any, assert_never
 from engine.declaration import GENERATION_TAG, TENANT_TAG, DeclaredState
 from engine.errors import InputError
 from engine.lifecycle import FIRST_GENERATION, GenerationState
+from stacks.custody import key_addresses
 from stacks.evidence import SETTING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
     from pathlib import Path
 
     from engine.declaration import Declaration, DeclaredGeneration
@@ -38,7 +40,7 @@ _RELEASED = {GenerationState.RELEASED, GenerationState.DELETED}
 
 
 def find_unproved(
-    document: LocatedDocument, declaration: Declaration, evidence: Evidence | None, in_state: frozenset[int]
+    document: LocatedDocument, declaration: Declaration, evidence: Evidence | None, in_state: Mapping[str, int]
 ) -> tuple[Mistake, ...]:
     """Hold a declaration against what is proved.
 
@@ -46,7 +48,7 @@ def find_unproved(
         document: The declaration as read, for the places.
         declaration: The same, typed.
         evidence: Checked evidence of this tenant, or None.
-        in_state: The generations whose keys this folder's Terraform state holds.
+        in_state: The keys that this folder's Terraform state holds: their addresses, each with its generation.
 
     Returns:
         Every place where it goes beyond that; empty where the stacks may do all of it.
@@ -54,29 +56,37 @@ def find_unproved(
     return tuple(_unproved(document, declaration, evidence, in_state))
 
 
-def generations_in_state(folder: Path | None, tenant: str) -> frozenset[int]:
-    """The generations of a tenant whose keys a local Terraform state holds, by their tags.
+def keys_in_state(folder: Path | None, tenant: str) -> Mapping[str, int]:
+    """The keys of a tenant that a local Terraform state holds, by their tags.
 
     Args:
         folder: Where `terraform.TENANT.tfstate` lies; no such file, or no folder, holds none.
         tenant: The tenant.
 
+    Returns:
+        The address of each, with the number of its generation.
+
     Raises:
         InputError: It is there and cannot be read.
     """
     path = None if folder is None else folder / f"terraform.{tenant}.tfstate"
-    if path is None or not path.exists():
-        return frozenset()
     try:
+        if path is None or not path.exists():
+            return {}
         resources = json.loads(path.read_bytes())["resources"]
-        tags = [_tags(instance) for resource in resources for instance in resource.get("instances", ())]
+        tagged = [
+            (f"{resource['type']}.{resource['name']}", _tags(instance))
+            for resource in resources
+            if resource.get("mode") != "data"
+            for instance in resource.get("instances", ())
+        ]
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise InputError(
             f"the Terraform state {str(path)!r} cannot be read, so nothing tells which keys it holds",
             "restore it (Terraform keeps the one before as .backup beside it)",
         ) from error
-    numbers = (tag.get(GENERATION_TAG, "") for tag in tags if tag.get(TENANT_TAG) == tenant)
-    return frozenset(int(number) for number in numbers if number.isascii() and number.isdigit())
+    numbers = ((address, tags.get(GENERATION_TAG)) for address, tags in tagged if tags.get(TENANT_TAG) == tenant)
+    return {address: int(number) for address, number in numbers if number and number.isascii() and number.isdigit()}
 
 
 def _tags(instance: dict[str, Any]) -> dict[str, str]:
@@ -85,17 +95,18 @@ def _tags(instance: dict[str, Any]) -> dict[str, str]:
 
 
 def _unproved(
-    document: LocatedDocument, declaration: Declaration, evidence: Evidence | None, in_state: frozenset[int]
+    document: LocatedDocument, declaration: Declaration, evidence: Evidence | None, in_state: Mapping[str, int]
 ) -> Iterator[Mistake]:
     declared = {generation.number for generation in declaration.generations}
     known = {entry.number for entry in evidence.generations} if evidence is not None else set()
-    for number in sorted((known | in_state) - declared):
+    for number in sorted((known | set(in_state.values())) - declared):
         where = "the evidence knows it" if number in known else "its key stands in the Terraform state"
         yield document.mistake(
             ("generations",),
             f"generation {number} is not declared, and {where}",
             "its entry: without it Terraform would destroy the key [EKM-33]",
         )
+    yield from _let_go(document, declaration, in_state)
     if evidence is not None and evidence.revoked and not declaration.revoked:
         yield document.mistake(
             ("revoked",),
@@ -123,6 +134,21 @@ def _unproved(
             f"an earlier state, or evidence of it: `keyturn {command} {generation.number}`, then "
             f"`keyturn status --evidence FILE` and {SETTING} [EKM-33, EKM-34]",
         )
+
+
+def _let_go(document: LocatedDocument, declaration: Declaration, in_state: Mapping[str, int]) -> Iterator[Mistake]:
+    """The keys that would be destroyed although their generation stays: from its release on one may be."""
+    for index, generation in enumerate(declaration.generations):
+        if generation.state in {DeclaredState.RELEASED, DeclaredState.DELETED}:
+            continue
+        held = {address for address, number in in_state.items() if number == generation.number}
+        for address in sorted(held - key_addresses(generation)):
+            yield document.mistake(
+                ("generations", index),
+                f"generation {generation.number} has the key {address} in the Terraform state, and declared like this "
+                "it would be destroyed",
+                "what was declared when the key was made: its origin, its replicas, no key_arn and no address [EKM-33]",
+            )
 
 
 def _allowed(generation: DeclaredGeneration, entry: GenerationEvidence | None) -> bool:

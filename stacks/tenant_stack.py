@@ -21,8 +21,8 @@ from engine.declaration import DeclaredState
 from engine.errors import InputError
 from engine.lifecycle import FIRST_GENERATION
 from stacks.cdktf_imports import TerraformOutput, TerraformStack
-from stacks.custody import alias_target, custody_of
-from stacks.generation_keys import GenerationKeys, Providers, identifier, make_keys
+from stacks.custody import alias_target, custody_of, region_identifier
+from stacks.generation_keys import GenerationKeys, Providers, make_keys
 from stacks.guard_aspect import Guards
 from stacks.resources import KmsAlias, KmsAliasArguments, Lifecycle, Reference
 from stacks.state_backend import keep_state
@@ -111,7 +111,7 @@ class TenantStack(TerraformStack):
             if arn is not None:
                 self._output(f"generation_{number}_key_arn", arn, f"{what}, for `keyturn` and the Druva console.")
             for region, replica in keys.replicas.items() if keys is not None else ():
-                name = f"generation_{number}_{identifier(region)}_key_arn"
+                name = f"generation_{number}_{region_identifier(region)}_key_arn"
                 self._output(name, replica.arn.token, f"{what}, its replica in {region}.")
 
     def _output(self, name: str, value: str, description: str) -> None:

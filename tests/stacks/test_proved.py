@@ -12,16 +12,18 @@ import pytest
 from engine.errors import InputError, UntrustedError
 from engine.evidence import Origin, Subject
 from engine.lifecycle import GenerationState
+from stacks.custody import key_addresses
 from stacks.declarations import load_declarations
 from stacks.evidence import EvidenceSource, evidence_source
 from stacks.synthesis import Synthesis
-from tests.stacks.declared import CUSTOMER, VENDOR, declaration_text, read_stack
+from tests.stacks.declared import CUSTOMER, VENDOR, declaration_text, declare, emitted, read_stack
 from tests.stacks.proofs import NOW, PUBLIC, evidence, generation
 from tests.stacks.test_app import run
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+MULTI_REGION_KEY = f"arn:aws:kms:us-east-1:{CUSTOMER}:key/mrk-1234abcd12ab34cd56ef1234567890ab"
 TWO = [{"number": 1, "description": "first key"}, {"number": 2}]
 
 
@@ -122,10 +124,54 @@ def test_a_generation_taken_from_the_declaration_too_early_stops_the_synthesis(t
     assert "generation 2 is not declared, and the evidence knows it" in refused(tmp_path, source)
     instance = {"attributes": {"tags": {"keyturn:tenant": "northwind", "keyturn:generation": "2"}}}
     other = {"attributes": {"tags": {"keyturn:tenant": "contoso", "keyturn:generation": "3"}}}
-    state = {"resources": [{"type": "aws_kms_key", "instances": [instance, other, {"attributes": {"tags": None}}]}]}
+    instances = [instance, other, {"attributes": {"tags": None}}]
+    state = {"resources": [{"type": "aws_kms_key", "name": "generation_2", "instances": instances}]}
     (tmp_path / "terraform.northwind.tfstate").write_text(json.dumps(state))
     assert "generation 2 is not declared, and its key stands in the Terraform state" in refused(tmp_path, None)
     assert accepted(tmp_path, None, generations=TWO)
+
+
+@pytest.mark.parametrize(
+    ("declared", "lost"),
+    [
+        ({}, []),
+        ({"replicas": ["eu-west-1"]}, []),
+        ({"replicas": []}, ["aws_kms_replica_key.generation_1_eu_west_1"]),
+        ({"key_arn": MULTI_REGION_KEY}, ["aws_kms_key.generation_1", "aws_kms_replica_key.generation_1_eu_west_1"]),
+        ({"origin": "EXTERNAL"}, ["aws_kms_key.generation_1", "aws_kms_replica_key.generation_1_eu_west_1"]),
+    ],
+)
+@pytest.mark.requirement("EKM-33")
+def test_a_declaration_that_lets_go_of_a_key_in_the_state_stops_the_synthesis(
+    tmp_path: Path, declared: dict[str, Any], lost: list[str]
+) -> None:
+    tags = {"keyturn:tenant": "northwind", "keyturn:generation": "1"}
+    keys = [("aws_kms_key", "generation_1"), ("aws_kms_replica_key", "generation_1_eu_west_1")]
+    instances = [{"attributes": {"tags": tags}}]
+    resources = [{"mode": "managed", "type": kind, "name": name, "instances": instances} for kind, name in keys]
+    looked_up = {"mode": "data", "type": "aws_kms_key", "name": "any", "instances": instances}
+    (tmp_path / "terraform.northwind.tfstate").write_text(json.dumps({"resources": [*resources, looked_up]}))
+    first = {"number": 1, "multi_region": True, "replicas": ["eu-west-1"]} | declared
+    if not lost:
+        assert accepted(tmp_path, None, generations=[first])
+        return
+    told = refused(tmp_path, None, generations=[first])
+    assert [address for address in told.split() if address.startswith("aws_kms_")] == lost
+    assert "it would be destroyed" in told
+
+
+@pytest.mark.parametrize("origin", ["AWS_KMS", "EXTERNAL"])
+def test_the_addresses_of_keys_are_those_that_are_emitted(tmp_path: Path, origin: str) -> None:
+    first = {"number": 1, "origin": origin, "multi_region": True, "replicas": ["eu-west-1", "us-west-2"]}
+    declaration = declare(generations=[first, {"number": 2}])
+    resources = emitted(tmp_path, declaration)["resource"]
+    keys = {
+        f"{kind}.{name}"
+        for kind, named in resources.items()
+        if kind not in {"aws_kms_alias", "aws_kms_grant"}
+        for name in named
+    }
+    assert keys == key_addresses(declaration.generation(1)) | key_addresses(declaration.generation(2))
 
 
 def test_a_state_that_cannot_be_read_stops_the_synthesis(tmp_path: Path) -> None:
