@@ -35,6 +35,8 @@ class ManifestEncoder:
 
     def __init__(self) -> None:
         self._packs: dict[PackName, int] = {}
+        self._pack: PackName | None = None  # the last one that was referred to
+        self._pack_number = 0
         self._last: list[str] | None = None
         self.totals = Totals()
 
@@ -79,11 +81,13 @@ class ManifestEncoder:
     def _file(self, entry: FileEntry) -> bytes:
         lines, parts = b"", []
         for part in entry.parts:
-            number = self._packs.get(part.pack)
-            if number is None:
-                number = self._packs[part.pack] = len(self._packs)
-                lines += _line({"pack": str(part.pack.snapshot), "number": part.pack.number})
-            parts.append(f"[{number},{part.offset},{part.length}]")
+            if part.pack is not self._pack:  # neighbours share the object, whose hash takes time
+                number = self._packs.get(part.pack)
+                if number is None:
+                    number = self._packs[part.pack] = len(self._packs)
+                    lines += _line({"pack": str(part.pack.snapshot), "number": part.pack.number})
+                self._pack, self._pack_number = part.pack, number
+            parts.append(f"[{self._pack_number},{part.offset},{part.length}]")
         return lines + _file_line(entry, parts)
 
 

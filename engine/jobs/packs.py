@@ -64,7 +64,8 @@ class PackWriter:
             stream = None
         if stream is None:
             stream = self._begin_pack()
-        return stream.room()[: self._pack_bytes - stream.plaintext_bytes]
+        room, left = stream.room(), self._pack_bytes - stream.plaintext_bytes
+        return room if len(room) <= left else room[:left]
 
     def advance(self, count: int) -> None:
         """Say that `count` bytes were put at the start of `room()`."""

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 _FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
 _SETTLED_NS = 2_000_000_000
-_ATTEMPTS = 2
+_ATTEMPTS = 3
 
 
 def is_unchanged(entry: FileEntry | None, status: os.stat_result) -> bool:
@@ -39,15 +39,17 @@ def is_unchanged(entry: FileEntry | None, status: os.stat_result) -> bool:
 
 def file_entry(path: str, status: os.stat_result, parts: tuple[Part, ...], *, read_at_ns: int) -> FileEntry:
     """The entry of a file; `read_at_ns` is when it was read, nanoseconds since 1970."""
+    modified_ns, changed_ns = status.st_mtime_ns, status.st_ctime_ns
+    latest_ns = max(modified_ns, changed_ns)
     return FileEntry(
-        path=path,
-        size=status.st_size,
-        mode=stat.S_IMODE(status.st_mode),
-        modified_ns=status.st_mtime_ns,
-        changed_ns=status.st_ctime_ns,
-        inode=status.st_ino,
-        settled=max(status.st_ctime_ns, status.st_mtime_ns) + _SETTLED_NS < read_at_ns,
-        parts=parts,
+        path,
+        status.st_size,
+        stat.S_IMODE(status.st_mode),
+        modified_ns,
+        changed_ns,
+        status.st_ino,
+        latest_ns + _SETTLED_NS < read_at_ns,
+        parts,
     )
 
 
@@ -68,7 +70,8 @@ def store_file(
     Raises:
         KeyturnError: A snapshot could not take it.
     """
-    for known in (found.status, *(None for _ in range(_ATTEMPTS))):
+    known: os.stat_result | None = found.status
+    for _ in range(_ATTEMPTS):
         try:
             descriptor = os.open(found.name, _FILE, dir_fd=found.folder)
         except FileNotFoundError:
@@ -84,6 +87,7 @@ def store_file(
             return Omission(found.path, OmissionReason.UNREADABLE)
         finally:
             os.close(descriptor)
+        known = None
     return Omission(found.path, OmissionReason.CHANGED)
 
 
@@ -105,8 +109,9 @@ def _read_unchanged(
         count = os.readv(descriptor, [room])
         if count == 0:
             break
-        for other in others:
-            other.write(room[:count])
+        if others:
+            for other in others:
+                other.write(room[:count])
         first.advance(count)
         advanced(count)
         total += count
