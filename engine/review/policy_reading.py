@@ -14,6 +14,7 @@ the policy, both are its text. Where it is known only after apply:
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Any
@@ -30,6 +31,8 @@ if TYPE_CHECKING:
 
 _OTHER_DOCUMENTS = ("source_json", "override_json", "source_policy_documents", "override_policy_documents")
 _DOCUMENT = "data.aws_iam_policy_document."
+# The document, or its text: who takes its statements or its id makes another policy of them.
+_TEXT_OF_A_DOCUMENT = re.compile(r"data\.aws_iam_policy_document\.[^.\[]+(?:\[[^\]]*\])?(?:\.json|\.minified_json)?")
 _BLOCKS = ("principals", "not_principals", "condition")
 _ANYONE = {"AWS": "*"}
 
@@ -97,7 +100,12 @@ class PolicyDocuments:
         texts = [str(reference) for reference in references]
         names = {text.split(".")[2].split("[")[0] for text in texts if text.startswith(_DOCUMENT)}
         others = [text for text in texts if not text.startswith((_DOCUMENT, "each.", "count."))]
-        if len(names) != 1 or not all(self._configuration.is_constant(module_address, text) for text in others):
+        whole = all(_TEXT_OF_A_DOCUMENT.fullmatch(text) for text in texts if text.startswith(_DOCUMENT))
+        if (
+            len(names) != 1
+            or not whole
+            or not all(self._configuration.is_constant(module_address, text) for text in others)
+        ):
             return NOTHING_KNOWN
         document_name = next(iter(names))
         found = self._by_place.get((module_address, document_name, index)) or self._only(module_address, document_name)

@@ -193,3 +193,14 @@ def test_a_policy_that_is_known_only_by_its_document_is_said_to_be() -> None:
     report = review_plan("p", _plan("modules_policy_rewritten"), declaration(2))
     assert sum("judged by its policy document" in note for note in report.notes) == 2
     assert not any("document" in note for note in review_plan("p", _plan("first_deploy"), declaration(2)).notes)
+
+
+@pytest.mark.parametrize("attribute", ["statement", "id"])
+def test_a_policy_made_of_a_documents_parts_is_not_judged_by_the_document(attribute: str) -> None:
+    document = "data.aws_iam_policy_document.d"
+    data = json.loads(_plan("doc_role_added"))
+    key = next(r for r in data["configuration"]["root_module"]["resources"] if r["type"] == "aws_kms_key")
+    assert key["expressions"]["policy"]["references"] == [f"{document}.json", document]
+    key["expressions"]["policy"]["references"] = [f"{document}.{attribute}", document]
+    report = review_plan("plan.json", json.dumps(data).encode(), declaration(2))
+    assert "vendor-access-lost" in {finding.policy for finding in report.blocking}
