@@ -110,6 +110,11 @@ class Key:
         )
 
     @property
+    def is_replica(self) -> bool:
+        """Whether the key is a replica of a multi-Region key."""
+        return self.resource is not None and "replica" in self.resource.type
+
+    @property
     def exists(self) -> bool:
         """Whether the key was there before the apply, as recorded or as observed."""
         return self.resource is None or self.resource.recorded is not None or self.resource.observed is not None

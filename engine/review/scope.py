@@ -52,8 +52,10 @@ class Subject:
 
     @property
     def name(self) -> str:
-        """The key for people: `generation 1`, or its address."""
-        return f"generation {self.number}" if self.number is not None else self.key.address
+        """The key for people: `generation 1`, `generation 1 (replica)`, or its address."""
+        if self.number is None:
+            return self.key.address
+        return f"generation {self.number}{' (replica)' if self.key.is_replica else ''}"
 
 
 @dataclass(frozen=True, slots=True)

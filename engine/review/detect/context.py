@@ -107,7 +107,7 @@ def key_event(
 
 def is_replica(key: Key) -> bool:
     """Whether the key is a replica of a multi-Region key."""
-    return key.resource is not None and "replica" in key.resource.type
+    return key.is_replica
 
 
 def is_new(key: Key) -> bool:

@@ -453,6 +453,11 @@ def test_a_key_of_another_provider_region_is_no_generation() -> None:
     ]
 
 
+def test_a_replica_is_told_from_its_key() -> None:
+    report = review_plan("plan.json", with_replica("update", enabled=False).data(), WITH_A_REPLICA)
+    assert [finding.message.split(":")[0] for finding in report.blocking] == ["generation 1 (replica)"]
+
+
 def test_a_replica_with_the_vendors_access_is_harmless() -> None:
     verdict, findings = _judged(with_replica("create"), WITH_A_REPLICA)
     assert verdict is ReviewVerdict.PASS, findings
