@@ -12,6 +12,7 @@ Each guard looks at what Terraform will read, not at what built it, and holds it
 - `rotation`: automatic rotation is what the declaration says.
 - the guards of `stacks.policy_guards` on its policy.
 - `grant`: a grant goes to the vendor alone, for no more than it needs, and never while revoked (EKM-18).
+- `unknown_kind`: no other resource of KMS is emitted: a policy of its own, for one, would stand above the key's.
 - `every_generation`: each generation that the stacks make has exactly one key, and one replica in each
   declared Region (EKM-34).
 
@@ -56,6 +57,9 @@ def judge_resource(declaration: Declaration, resource: EmittedResource) -> tuple
         return tuple(_judge_key(declaration, resource))
     if resource.terraform_type == "aws_kms_grant":
         return tuple(_judge_grant(declaration, resource))
+    if resource.terraform_type.startswith("aws_kms_") and resource.terraform_type != "aws_kms_alias":
+        message = "no guard knows this kind of resource, so nothing tells what it does to the keys"
+        return (Finding("unknown_kind", resource.address, message),)
     return ()
 
 

@@ -1,11 +1,12 @@
 """Guards on the key policy that a key carries, as text, in what is about to be emitted.
 
 - `root_statement`: the customer's account rules the key, without a condition (EKM-05).
-- `vendor_statement`: the vendor's statement is there where declared, and no statement names the vendor
-  otherwise (EKM-20, EKM-10).
+- `vendor_statement`: the vendor's statement is there where declared, with no more than it needs, and no
+  statement names the vendor otherwise (EKM-20, EKM-10).
+- `denials`: what backups and restores need is denied to nobody: a denial outweighs what allows the vendor.
 - `retention_statement`: until the release, deletion is denied to everyone but the break-glass principals
   (EKM-17).
-- `principals`: nothing is allowed to everyone.
+- `principals`: nothing is allowed to everyone, to all but some, or to a third account.
 
 A policy that cannot be read is a finding, never a pass.
 """
@@ -13,13 +14,18 @@ A policy that cannot be read is a finding, never a pass.
 from __future__ import annotations
 
 import json
+from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any
 
+from engine.arn import principal_account
 from engine.declaration import DeclaredState
+from stacks.custody import VENDOR_GRANT_OPERATIONS
 from stacks.findings import Finding
 from stacks.key_policy import (
     RETAINED_ACTIONS,
     RETENTION_SID,
+    VENDOR_GRANT_ACTIONS,
+    VENDOR_GRANTS_SID,
     VENDOR_SIGHT_ACTIONS,
     VENDOR_SIGHT_SID,
     VENDOR_USE_SID,
@@ -33,6 +39,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from engine.declaration import Declaration, DeclaredGeneration
+
+_USE = tuple(f"kms:{operation}" for operation in VENDOR_GRANT_OPERATIONS)
 
 
 def judge_policy(
@@ -63,28 +71,60 @@ def judge_policy(
         actions = " and ".join(RETAINED_ACTIONS)
         message = f"no statement {RETENTION_SID!r} denies {actions} to everyone but the break-glass principals"
         yield Finding("retention_statement", address, message, ("EKM-17",))
-    if any(statement.get("Effect") != "Deny" and "*" in _principals(statement) for statement in statements):
+    if any(_denies_use(statement) for statement in statements):
+        yield Finding("denials", address, "a statement denies what backups and restores need", ("EKM-18",))
+    known = (*declaration.key_administrators, *declaration.break_glass)
+    accounts = {declaration.account.account_id, declaration.vendor.account_id}
+    allowing = [statement for statement in statements if statement.get("Effect") != "Deny"]
+    if any(principal == "*" for statement in allowing for principal in _principals(statement)):
         yield Finding("principals", address, "a statement allows everyone", ("EKM-10",))
+    elif any(
+        principal not in known and _account(principal) not in accounts
+        for statement in allowing
+        for principal in _principals(statement)
+    ):
+        message = "a statement allows somebody outside your own account and Druva's, or all but some"
+        yield Finding("principals", address, message, ("EKM-10",))
 
 
 def _judge_vendor(declaration: Declaration, address: str, statements: list[dict[str, Any]]) -> Iterator[Finding]:
     vendor = account_root(declaration.account.partition, declaration.vendor.account_id)
-    if declaration.vendor_access.by_key_policy and not declaration.revoked:
+    by_policy = declaration.vendor_access.by_key_policy and not declaration.revoked
+    rightful: list[dict[str, Any]] = []
+    if by_policy:
         narrowing = declaration.vendor_narrowing
         wanted = [(VENDOR_USE_SID, vendor_use_actions(narrowing))]
         wanted += [(VENDOR_SIGHT_SID, VENDOR_SIGHT_ACTIONS)] if narrowing else []
         for sid, actions in wanted:
-            named = [statement for statement in statements if statement.get("Sid") == sid]
             conditions = conditions_json(vendor_conditions(narrowing, actions))
-            if not any(_allows(statement, vendor, actions, conditions) for statement in named):
+            found = [
+                statement
+                for statement in statements
+                if statement.get("Sid") == sid and _allows_only(statement, vendor, actions, conditions)
+            ]
+            rightful += found
+            if not found:
                 only = " exactly under the declared narrowing" if conditions else ""
-                message = f"no statement {sid!r} allows {vendor} {', '.join(actions)}{only}"
-                yield Finding("vendor_statement", address, message, ("EKM-20",))
-        return
-    principals = json.dumps([statement.get("Principal") for statement in statements])
-    if declaration.vendor.account_id in principals:
+                message = f"no statement {sid!r} allows {vendor} {', '.join(actions)}, and no more,{only}"
+                yield Finding("vendor_statement", address, message.rstrip(","), ("EKM-20",))
+        for_services = {"Bool": {"kms:GrantIsForAWSResource": "true"}}
+        rightful += [
+            statement
+            for statement in statements
+            if statement.get("Sid") == VENDOR_GRANTS_SID
+            and _allows_only(statement, vendor, VENDOR_GRANT_ACTIONS, for_services)
+        ]
+    principals = [
+        (statement.get("Principal"), statement.get("NotPrincipal"))
+        for statement in statements
+        if statement not in rightful
+    ]
+    if declaration.vendor.account_id in json.dumps(principals):
         why = "the tenant is revoked" if declaration.revoked else "vendor_access is grant"
-        yield Finding("vendor_statement", address, f"a statement names the vendor although {why}", ("EKM-10",))
+        message = f"a statement names the vendor although {why}"
+        if by_policy:
+            message = "a statement names the vendor beside those that are declared, or with more than them"
+        yield Finding("vendor_statement", address, message, ("EKM-10",))
 
 
 def _statements(policy: Any) -> list[dict[str, Any]] | None:
@@ -108,6 +148,34 @@ def _allows(
         and _covers(statement, actions)
         and statement.get("Condition") == (conditions or None)
     )
+
+
+def _allows_only(
+    statement: dict[str, Any], principal: str, actions: tuple[str, ...], conditions: dict[str, Any]
+) -> bool:
+    exactly = set(statement) <= {"Sid", "Effect", "Principal", "Action", "Resource", "Condition"}
+    return (
+        exactly
+        and _allows(statement, principal, actions, conditions)
+        and _principals(statement) == [principal]
+        and all(action in actions for action in _listed(statement.get("Action")))
+    )
+
+
+def _denies_use(statement: dict[str, Any]) -> bool:
+    """Whether a statement may deny what the vendor needs, to whomever and under whatever condition."""
+    if statement.get("Effect") == "Allow":
+        return False
+    patterns = _listed(statement.get("Action"))
+    return any(
+        not isinstance(pattern, str) or any(fnmatchcase(action.lower(), pattern.lower()) for action in _USE)
+        for pattern in patterns
+    )
+
+
+def _account(principal: Any) -> str | None:
+    """The account of a principal, or None for what is none of an account."""
+    return principal_account(principal) if isinstance(principal, str) else None
 
 
 def _denies_deletion(statement: dict[str, Any], break_glass: tuple[str, ...]) -> bool:

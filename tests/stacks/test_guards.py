@@ -11,7 +11,7 @@ from stacks.cdktf_imports import TerraformResource
 from stacks.findings import EmittedResource, GuardError
 from stacks.guards import judge_generations, judge_resource
 from stacks.synthesis import Synthesis
-from tests.stacks.declared import CUSTOMER, declare, emitted
+from tests.stacks.declared import CUSTOMER, VENDOR, declare, emitted
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -54,6 +54,20 @@ def without_statement(position: int) -> Change:
     return apply
 
 
+def with_statement(**changes: Any) -> Change:
+    """One more statement, which allows a role of the customer's to see the key but for these changes."""
+
+    def apply(attributes: dict[str, Any]) -> None:
+        policy = json.loads(attributes["policy"])
+        more = {"Effect": "Allow", "Principal": {"AWS": ROLE}, "Action": "kms:DescribeKey", "Resource": "*"} | changes
+        policy["Statement"].append({key: value for key, value in more.items() if value is not None})
+        attributes["policy"] = json.dumps(policy)
+
+    return apply
+
+
+ROLE = f"arn:aws:iam::{CUSTOMER}:role/Auditor"
+VENDOR_ROOT = {"AWS": f"arn:aws:iam::{VENDOR}:root"}
 CONDITION = {"StringEquals": {"aws:PrincipalTag/team": "backup"}}
 
 
@@ -87,13 +101,24 @@ CONDITION = {"StringEquals": {"aws:PrincipalTag/team": "backup"}}
         ("vendor_statement", statement(2, setting("Sid", "Allow use of the key"))),
         ("vendor_statement", statement(2, setting("Condition", CONDITION))),
         ("vendor_statement", statement(2, setting("Action", ["kms:Encrypt"]))),
-        ("vendor_statement", statement(2, setting("Principal", {"AWS": "arn:aws:iam::999999999999:root"}))),
-        ("vendor_statement", statement(2, setting("Effect", "Deny"))),
+        ("vendor_statement", statement(2, setting("Principal", {"AWS": ROLE}))),
         ("retention_statement", without_statement(-1)),
         ("retention_statement", statement(-1, setting("Action", ["kms:ScheduleKeyDeletion"]))),
         ("retention_statement", statement(-1, setting("Condition", CONDITION))),
         ("principals", statement(1, setting("Principal", {"AWS": ["*"]}))),
         ("principals", statement(1, setting("Principal", "*"))),
+        ("principals", with_statement(Principal={"AWS": "arn:aws:iam::999999999999:root"})),
+        ("principals", with_statement(Principal={"AWS": "999999999999"})),
+        ("principals", with_statement(Principal={"Service": "backup.amazonaws.com"})),
+        ("principals", with_statement(Principal=None, NotPrincipal={"AWS": ROLE})),
+        ("vendor_statement", statement(2, lambda use: use["Action"].append("kms:PutKeyPolicy"))),
+        ("vendor_statement", statement(3, setting("Condition", None))),
+        ("vendor_statement", statement(3, lambda grants: grants["Action"].append("kms:ScheduleKeyDeletion"))),
+        ("vendor_statement", with_statement(Principal=VENDOR_ROOT, Action="kms:*")),
+        ("vendor_statement", with_statement(Principal={"AWS": VENDOR})),
+        ("denials", with_statement(Effect="Deny", Principal="*", Action="kms:decrypt")),
+        ("denials", with_statement(Effect="Deny", Principal="*", Action=["kms:PutKeyPolicy", "kms:*"])),
+        ("denials", with_statement(Effect="Deny", Principal="*", Action=None, NotAction="kms:DescribeKey")),
     ],
 )
 def test_each_guard_refuses_what_it_guards_against(tmp_path: Path, guard: str, change: Change) -> None:
@@ -157,6 +182,34 @@ def test_a_missing_or_second_key_of_a_generation_is_refused(tmp_path: Path) -> N
         "generation 1 has 2 keys in the stack",
         "generation 2 has 0 keys in the stack",
     ]
+
+
+def test_a_vendors_statement_that_denies_or_names_another_account_is_refused_for_both(tmp_path: Path) -> None:
+    declaration = declare()
+    key = resource(tmp_path, declaration, "aws_kms_key", "generation_1")
+    for change, guard in (
+        (setting("Effect", "Deny"), "denials"),
+        (setting("Principal", {"AWS": "arn:aws:iam::999999999999:root"}), "principals"),
+    ):
+        attributes = dict(key.attributes)
+        statement(2, change)(attributes)
+        found = guards_of(declaration, EmittedResource("aws_kms_key", "generation_1", attributes))
+        assert found == {"vendor_statement", guard}
+
+
+def test_what_widens_nothing_and_denies_no_use_is_let_pass(tmp_path: Path) -> None:
+    declaration = declare()
+    key = resource(tmp_path, declaration, "aws_kms_key", "generation_1")
+    attributes = dict(key.attributes)
+    with_statement()(attributes)
+    with_statement(Effect="Deny", Principal="*", Action="kms:PutKeyPolicy", Condition=CONDITION)(attributes)
+    assert guards_of(declaration, EmittedResource("aws_kms_key", "generation_1", attributes)) == set()
+
+
+@pytest.mark.parametrize("kind", ["aws_kms_key_policy", "aws_kms_ciphertext", "aws_kms_custom_key_store"])
+def test_a_kind_of_kms_resource_that_no_guard_knows_is_refused(kind: str) -> None:
+    assert guards_of(declare(), EmittedResource(kind, "other", {})) == {"unknown_kind"}
+    assert guards_of(declare(), EmittedResource("aws_kms_alias", "current", {})) == set()
 
 
 def test_resources_of_other_kinds_are_not_judged() -> None:
