@@ -25,6 +25,10 @@ _NO_STATEMENT = {
     "Resource": "*",
 }
 _OF_VERDICT = {Verdict.YES: Answer.YES, Verdict.DEPENDS: Answer.DEPENDS, Verdict.NO: Answer.NO}
+_ANY_VALUE_WILL_DO = frozenset(
+    {"stringequals", "stringlike", "stringequalsignorecase", "arnequals", "arnlike", "ipaddress"}
+)
+_MOST_PARTS = 200
 _WORSE = (Answer.NO, Answer.DEPENDS)
 _RANK = {Verdict.YES: 0, Verdict.DEPENDS: 1, Verdict.NO: 2}
 
@@ -112,11 +116,11 @@ def _grounds(statements: Statements, grants: tuple[PlannedGrant, ...], caller: C
     for statement in statements:
         if statement.get("Effect") == "Allow":
             if not _refused(_decide((statement,), [], caller, request)):
-                allowing.add(_canonical(statement))
+                allowing.update(_canonical(statement, request.action))
         else:
             alone = _decide((free, statement), [], caller, request)
             if alone is None or alone.verdict is not Verdict.YES:
-                denying.add(_canonical(statement))
+                denying.update(_canonical(statement, request.action))
     return Grounds(frozenset(allowing), frozenset(denying))
 
 
@@ -124,8 +128,28 @@ def _refused(decision: Decision | None) -> bool:
     return decision is not None and decision.verdict is Verdict.NO
 
 
-def _canonical(statement: dict[str, Any]) -> Hashable:
-    return parse_key_policy(_document((statement,))).canonical()
+def _canonical(statement: dict[str, Any], action: str) -> frozenset[Hashable]:
+    """What a statement means for one action, in parts of which any will do: for each principal and condition value."""
+    alone = {name: value for name, value in statement.items() if name not in ("Sid", "Action", "NotAction")}
+    parts = [{**alone, "Action": action}]
+    principals = alone.get("Principal")
+    if isinstance(principals, dict):
+        parts = [
+            {**part, "Principal": {kind: name}}
+            for part in parts
+            for kind, names in principals.items()
+            for name in (names if isinstance(names, list) else [names])
+        ]
+    for operator, tests in (alone.get("Condition") or {}).items():
+        for key, values in tests.items() if operator.lower() in _ANY_VALUE_WILL_DO else ():
+            if isinstance(values, list) and len(parts) * len(values) <= _MOST_PARTS:
+                parts = [_with_value(part, operator, key, value) for part in parts for value in values]
+    return parse_key_policy(_document(tuple(parts))).canonical()
+
+
+def _with_value(statement: dict[str, Any], operator: str, key: str, value: Any) -> dict[str, Any]:
+    conditions = statement["Condition"]
+    return {**statement, "Condition": {**conditions, operator: {**conditions[operator], key: value}}}
 
 
 def _rank(decision: Decision) -> int:

@@ -260,6 +260,10 @@ LINKED = {
 UNDER_A_CONDITION = POLICIES["vendor under a condition"]
 CONDITIONS = {
     "another organisation": updated(POLICIES["vendor under another condition"], UNDER_A_CONDITION),
+    "one organisation less": updated(
+        UNDER_A_CONDITION,
+        document(OWNER, {**FOR_VENDOR, "Condition": {"StringEquals": {"aws:PrincipalOrgID": ["o-2", "o-1234567890"]}}}),
+    ),
     "another role of the vendor": updated(
         document(OWNER, statement({"AWS": f"arn:aws:iam::{VENDOR}:role/y"}, USE)),
         document(OWNER, statement({"AWS": f"arn:aws:iam::{VENDOR}:role/x"}, USE)),
@@ -335,6 +339,14 @@ HARMLESS = {
         after={"target_key_id": key_id(1), "target_key_arn": key_arn(1)},
     )
     .drifted(ALIAS, 1, observed={"target_key_id": key_id(7)}),
+    "one value more in the condition": updated(
+        document(OWNER, {**FOR_VENDOR, "Condition": {"StringEquals": {"aws:PrincipalOrgID": ["o-2", "o-1234567890"]}}}),
+        UNDER_A_CONDITION,
+    ),
+    "a statement an action, under the condition": updated(
+        document(OWNER, *({**json.loads(UNDER_A_CONDITION)["Statement"][1], "Action": action} for action in USE)),
+        UNDER_A_CONDITION,
+    ),
     "a condition beside the vendor's own": updated(POLICIES["vendor under either condition"], UNDER_A_CONDITION),
     "a denial that cannot hit the vendor, beside a condition": updated(
         document(
