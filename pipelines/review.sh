@@ -81,6 +81,8 @@ if [ -z "$plan" ]; then
   lock=-lockfile=readonly
   if [ -n "${KEYTURN_STACK:-}" ]; then
     # By Keyturn's own application and not by the change's cdktf.json, which may name any command.
+    # The folder holds nothing but its output: Terraform would read whatever else a change has put there.
+    rm -rf "$repository/cdktf.out"
     folder=$repository/cdktf.out/stacks/$KEYTURN_STACK
     (
       cd "$repository"

@@ -155,6 +155,19 @@ def test_it_plans_reviews_and_leaves_every_report(checkout: Checkout) -> None:
     assert "-input=false" in asked[1]
 
 
+def test_of_a_stack_only_what_is_synthesised_is_planned(checkout: Checkout) -> None:
+    stack = checkout.folder / "cdktf.out" / "stacks" / "northwind"
+    stack.mkdir(parents=True)
+    (stack / "more.tf").write_text('data "external" "any" { program = ["any-command"] }', encoding="utf-8")
+    done = checkout.review(_harmless(), KEYTURN_STACK="northwind")
+    assert done.returncode == 0, done.stderr
+    assert [path.name for path in stack.iterdir()] == ["cdk.tf.json"]
+    # Of another tenant's declaration nothing is left under this name that could be planned.
+    checkout.write("ekm.yaml", _declaration(tenant="contoso", alias="alias/contoso-ekm"))
+    checkout.review(_harmless(), KEYTURN_STACK="northwind")
+    assert not stack.exists()
+
+
 def test_nothing_of_the_plan_is_left_behind(checkout: Checkout) -> None:
     checkout.review(_alias_removed())
     assert list((checkout.tools / "private").iterdir()) == []
