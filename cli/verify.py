@@ -90,17 +90,11 @@ def command(
 
 
 def _verify_vault(workspace: Workspace, vendor_profile: str | None) -> VaultVerification:
-    from cli.workspace import EVENTS, job_context
-    from engine.jobs.history import read_history
+    from cli.workspace import job_context
     from engine.jobs.verification import verify_vault
 
-    told: dict[str, set[str]] = {}
-    for job in read_history(workspace.folder / EVENTS).jobs:
-        for result in job.results:
-            if result.snapshot is not None:
-                told.setdefault(result.workload, set()).add(result.snapshot)
     with job_context(workspace, "verify --vault", vendor_profile, writes=False) as context:
-        return verify_vault(context, told)
+        return verify_vault(context, context.told())
 
 
 def _read_checkpoints(

@@ -7,6 +7,7 @@ import sys
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import cache, partial
 from typing import TYPE_CHECKING
 
 from cli.main import VERSION
@@ -235,6 +236,7 @@ def job_context(
     """
     from cli.progress import progress
     from engine.jobs.events import JsonLinesEvents
+    from engine.jobs.history import told_snapshots
     from engine.jobs.operation import JobContext
     from engine.jobs.progress import Pace
     from engine.ledger.opening import open_or_create_ledger, require_no_lost_ledger
@@ -263,6 +265,7 @@ def job_context(
             vault=vault,
             actor=who,
             events=JsonLinesEvents(workspace.folder / EVENTS),
+            told=cache(partial(told_snapshots, workspace.folder / EVENTS)),
             own_files=_own_files(workspace),
             progress=advanced,
             plan=pace.planned,

@@ -133,7 +133,7 @@ def _back_up(context: JobContext, source: Path, workload: Workload, *, held: boo
 def _begin(context: JobContext, stack: ExitStack, key: OperationKey, at: datetime, source: str) -> _Copy:
     """Begin a snapshot beside the one before it, which is read as far as it can be."""
     vault, record = context.vault, key.record
-    vault.collect_leftovers(record)
+    vault.collect_leftovers(record, lambda: context.told().get(record.workload, ()))
     reader, damage = None, None
     committed = vault.snapshots(record)
     if committed:

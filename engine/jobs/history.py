@@ -119,6 +119,16 @@ def read_history(path: Path) -> JobHistory:
     return JobHistory(tuple(jobs.values()), tuple(unreadable))
 
 
+def told_snapshots(path: Path) -> dict[str, set[str]]:
+    """The ids of the snapshots that the jobs of an event log wrote or read, by workload. Raises as `read_history`."""
+    told: dict[str, set[str]] = {}
+    for job in read_history(path).jobs:
+        for result in job.results:
+            if result.snapshot is not None:
+                told.setdefault(result.workload, set()).add(result.snapshot)
+    return told
+
+
 def _take(jobs: dict[str, PastJob], event: dict[str, Any]) -> None:
     details, at = event["keyturn"], parse_time(event["timeStamp"])
     job_id, state = _text(details["job"]), EventState(details["status"])

@@ -24,7 +24,7 @@ from engine.jobs.objects import MissingObjectError
 from engine.jobs.workloads import folder_identity
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9.-]*(/[A-Za-z0-9][A-Za-z0-9.-]*)*", re.ASCII)
@@ -49,7 +49,7 @@ class LocalObjectStore:
         self._refuse_another_folder()
         with _translated(path):
             _make_folders(path.parent)
-            return LocalObjectWriter(path)
+            return LocalObjectWriter(path, self._refuse_another_folder)
 
     def open(self, name: str) -> LocalObjectReader:
         """Open an object, or raise `MissingObjectError`."""
@@ -164,10 +164,16 @@ class LocalObjectStore:
 
 
 class LocalObjectWriter:
-    """A file in the making, under a temporary name beside its final one."""
+    """A file in the making, under a temporary name beside its final one.
 
-    def __init__(self, path: Path) -> None:
+    Args:
+        path: The file.
+        check: Refuses where the vault's folder is not the one any more that it was.
+    """
+
+    def __init__(self, path: Path, check: Callable[[], None]) -> None:
         self._path = path
+        self._check = check
         self._temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.partial")
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
         self._descriptor: int | None = os.open(self._temporary, flags, 0o600)
@@ -190,6 +196,7 @@ class LocalObjectWriter:
             os.fsync(self._descriptor)
             os.close(self._descriptor)
             self._descriptor = None
+            self._check()
             self._temporary.replace(self._path)
             _synchronise(self._path.parent)
 

@@ -30,7 +30,7 @@ from engine.jobs.progress import Plan, Progress, Progressed, no_plan, no_progres
 from engine.jobs.stopping import Stopping
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Collection, Iterator, Mapping
     from pathlib import Path
 
     from engine.declaration import Declaration
@@ -49,6 +49,10 @@ def _wait_silently(_outage: KeyAccessError, _seconds: float) -> None:
     """Tells nobody."""
 
 
+def _nothing_told() -> Mapping[str, Collection[str]]:
+    return {}
+
+
 @dataclass(frozen=True, slots=True)
 class JobContext:
     """What a job works with.
@@ -60,6 +64,7 @@ class JobContext:
         vault: Its vault.
         actor: Who runs the job.
         events: Takes the job's events.
+        told: The ids of the snapshots that the jobs before this one told of, by workload.
         own_files: What is Keyturn's own on this disk, beside the vault: no restore writes over it.
         progress: Is told how far the job is.
         plan: Is told how much there is to do.
@@ -77,6 +82,7 @@ class JobContext:
     vault: Vault
     actor: Actor
     events: EventLog = field(default_factory=NoEvents)
+    told: Callable[[], Mapping[str, Collection[str]]] = _nothing_told
     own_files: tuple[Path, ...] = ()
     progress: Progress = no_progress
     plan: Plan = no_plan

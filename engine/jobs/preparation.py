@@ -69,7 +69,7 @@ def discover(
         at = context.clock()
         content = _inventory(found)
         with writing_key(context, label, PAYLOAD) as key, ExitStack() as stack:
-            context.vault.collect_leftovers(key.record)
+            context.vault.collect_leftovers(key.record, lambda: context.told().get(label, ()))
             writer = context.vault.begin_snapshot(key.record, key.lease, at, str(source))
             stack.callback(writer.abandon)
             writer.content.begin_file()

@@ -42,7 +42,7 @@ from engine.printing import printable
 from engine.times import format_time
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Collection, Iterator, Sequence
     from contextlib import AbstractContextManager
     from datetime import datetime
     from pathlib import Path
@@ -178,11 +178,17 @@ class Vault:
             f"{LATEST}, or one of its {len(snapshots)}, the newest of which are {listed}",
         )
 
-    def collect_leftovers(self, data_key: DataKey) -> int:
+    def collect_leftovers(self, data_key: DataKey, told: Callable[[], Collection[str]] = tuple) -> int:
         """Delete what killed backups of a workload left, and say of how many; only ever under its `lock`.
 
         A killed backup leaves content under the number behind the last committed one. Content without a commit
-        record under any other number has lost its record, later snapshots may refer to it, and it is kept.
+        record under any other number has lost its record, later snapshots may refer to it, and it is kept. So is
+        what the job history tells of as a snapshot: it was committed, and its record was lost.
+
+        Args:
+            data_key: The data key's record.
+            told: The ids of the workload's snapshots that the job history tells of; asked for where there are
+                whole leftovers. A copy on legal hold is told of by the snapshot that was made with it, at its time.
 
         Raises:
             DamagedError: Commit records are missing; nothing was deleted.
@@ -191,12 +197,16 @@ class Vault:
         committed = self.snapshots(data_key)
         next_number = committed[-1].number + 1 if committed else 1
         uncommitted = self.uncommitted(data_key)
-        if any(snapshot.number > next_number for snapshot in uncommitted):
+        leftovers = [snapshot for snapshot in uncommitted if snapshot.number == next_number]
+        whole = [snapshot for snapshot in leftovers if self._store.size_of(place.manifest(snapshot)) is not None]
+        known = _parsed(told()) if whole else frozenset()
+        times = {snapshot.at for snapshot in known} - {snapshot.at for snapshot in committed}
+        lost = any(snapshot.number > next_number for snapshot in uncommitted)
+        if lost or any(snapshot in known or snapshot.at in times for snapshot in whole):
             raise DamagedError(
                 f"the vault has snapshots of workload {data_key.workload!r} whose commit records are missing",
                 f"bring {place.commits!r} in {self.location!r} back from a copy of the vault",
             )
-        leftovers = [snapshot for snapshot in uncommitted if snapshot.number == next_number]
         collected = 0
         for snapshot in leftovers:
             if self._store.prevent(place.commit(snapshot)):
@@ -306,6 +316,10 @@ def vault_is_empty(location: str, folder: Path, tenant: str) -> bool:
     """Whether there is no vault, or nothing in it. Raises as `open_vault`."""
     vault = open_vault(location, folder, tenant)
     return vault is None or vault.is_empty()
+
+
+def _parsed(told: Collection[str]) -> frozenset[SnapshotId]:
+    return frozenset(snapshot for text in told if (snapshot := SnapshotId.parse(text)) is not None)
 
 
 def _store(location: str, folder: Path) -> ObjectStore:

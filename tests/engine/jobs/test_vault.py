@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from engine.envelope.data_keys import opened
+from engine.envelope.data_keys import LEGAL_HOLD, PAYLOAD, opened
 from engine.errors import DamagedError, ExitCode, InputError, KeyAccessError, MachineError
 from engine.jobs.backup import backup
 from engine.jobs.events import NoEvents
@@ -178,6 +178,31 @@ def test_where_all_commit_records_are_lost_backups_stop_and_delete_nothing(store
     assert tree(stored.vault_folder / "data") == before
     (stored.root / "snapshots").rename(lost)
     assert succeeded(stored.back_up())
+
+
+def test_the_newest_snapshot_is_not_collected_where_its_commit_record_was_lost(world: World) -> None:
+    """It looks like what a killed backup left; that it was told of as a snapshot tells the difference."""
+    world.write("onedrive/anna/file", "first")
+    assert succeeded(world.back_up())
+    first = world.vault.snapshots(world.record("onedrive/anna"))[0]
+    world.write("onedrive/anna/file", "second")
+    assert succeeded(world.back_up("onedrive/anna"))
+    commits = {path: path.read_bytes() for path in world.vault_folder.glob("snapshots/*/*.json")}
+    before = tree(world.vault_folder / "data").keys()
+    for purpose in (PAYLOAD, LEGAL_HOLD):
+        key, newest = world.record("onedrive/anna", purpose), world.vault.snapshots(world.record("onedrive/anna"))[-1]
+        lost = max((world.vault_folder / "snapshots" / key.data_key_id).iterdir())
+        lost.unlink()
+        report = world.back_up()
+        assert isinstance(only(report).error, DamagedError)
+        assert tree(world.vault_folder / "data").keys() == before
+        if purpose == PAYLOAD:
+            restored = only(world.restore())
+            assert (restored.snapshot, restored.outcome) == (first.text, Outcome.WITH_PROBLEMS)
+            assert f"the job history tells of snapshot {newest}" in restored.problems[0].reason
+        lost.write_bytes(commits[lost])
+    assert succeeded(world.back_up())
+    assert succeeded(world.restore("all", overwrite=True))
 
 
 def test_a_link_in_the_place_of_an_object_is_not_followed(stored: World) -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from engine.envelope.data_keys import LEGAL_HOLD, PAYLOAD
 from engine.errors import ExitCode
-from engine.jobs.history import read_history
+from engine.jobs.history import told_snapshots
 from engine.jobs.vault import Vault
 from engine.jobs.verification import VaultVerification, VerifiedWorkload, verify_vault
 from tests.engine.jobs.world import succeeded, tree
@@ -18,12 +18,7 @@ if TYPE_CHECKING:
 
 
 def verified(world: World) -> VaultVerification:
-    told: dict[str, set[str]] = {}
-    for job in read_history(world.events).jobs:
-        for result in job.results:
-            if result.snapshot is not None:
-                told.setdefault(result.workload, set()).add(result.snapshot)
-    return verify_vault(world.context, told)
+    return verify_vault(world.context, told_snapshots(world.events))
 
 
 def of(found: VaultVerification, workload: str, purpose: str = PAYLOAD) -> VerifiedWorkload:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import TYPE_CHECKING
 
 from engine.access.model import KeyState
@@ -12,6 +13,7 @@ from engine.catalogue import Product, Workflow, WorkflowKind, find_workflow
 from engine.envelope.data_keys import PAYLOAD, KeyAccess
 from engine.jobs.backup import backup
 from engine.jobs.events import JsonLinesEvents
+from engine.jobs.history import told_snapshots
 from engine.jobs.operation import JobContext
 from engine.jobs.patience import Patience
 from engine.jobs.restore import RestoreRequest, restore
@@ -84,6 +86,7 @@ class World:
             vault=self.vault,
             actor=ACTOR,
             events=JsonLinesEvents(self.events),
+            told=partial(told_snapshots, self.events),
             clock=LaterClock(),
             monotonic=self.monotonic,
             patience=Patience(()),
