@@ -108,18 +108,24 @@ class KeyAccess:
             )
         return tuple(found)
 
-    def vendor_access(self, key: Key, moment: Moment, *, without: str | None = None) -> Access:
+    def vendor_access(self, key: Key, moment: Moment, *, without: frozenset[str] = frozenset()) -> Access:
         """What the vendor's account can do with the key at a moment, of what it needs.
 
         Args:
             key: The key.
             moment: When.
-            without: The address of a grant to leave out.
+            without: The addresses of grants to leave out.
         """
         return self.account_access(self.vendor, _required_actions(), key, moment, without=without)
 
     def account_access(
-        self, account_id: str, actions: tuple[str, ...], key: Key, moment: Moment, *, without: str | None = None
+        self,
+        account_id: str,
+        actions: tuple[str, ...],
+        key: Key,
+        moment: Moment,
+        *,
+        without: frozenset[str] = frozenset(),
     ) -> Access:
         """What an account can do with the key at a moment."""
         grants = self.grants(key, moment) if key.grants else ()
@@ -127,7 +133,7 @@ class KeyAccess:
             account_id,
             actions,
             self.policy(key, moment),
-            grants if without is None else tuple(p for p in grants if p.grant.grant_id != without),
+            tuple(p for p in grants if p.grant.grant_id not in without) if without else grants,
             key_arn=arn_of(key.at(moment)) or key.arn,
             key_account_id=self.account_id(key),
         )

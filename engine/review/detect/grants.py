@@ -105,10 +105,18 @@ def _no_worse(before: Access, after: Access) -> Fact:
 
 
 def _gap(context: Context, key: Key, attached: Attached) -> Fact:
-    """Whether the vendor cannot use the key between the destruction of the grant and its creation."""
-    if attached.resource.action is not Action.DELETE_CREATE:
+    """Whether the vendor cannot use the key between the destruction of a grant and the creation of its successor."""
+    if attached.resource.action not in (Action.DELETE, Action.DELETE_CREATE):
         return False
     before = context.access.vendor_access(key, Moment.OBSERVED)
-    meanwhile = context.access.vendor_access(key, Moment.PLANNED, without=attached.resource.address)
+    later = frozenset(each.resource.address for each in key.grants if _comes_later(each))
+    if not later:
+        return False
+    meanwhile = context.access.vendor_access(key, Moment.PLANNED, without=later)
     kept = _no_worse(before, meanwhile)
     return UNKNOWN if kept is UNKNOWN else not kept
+
+
+def _comes_later(attached: Attached) -> bool:
+    """Whether a grant may not be there yet while another is destroyed: it is made, or made again, by the same plan."""
+    return attached.resource.observed is None or attached.resource.action is Action.DELETE_CREATE
