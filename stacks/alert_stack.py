@@ -31,6 +31,7 @@ from stacks.alert_arguments import (
 )
 from stacks.cdktf_imports import Fn, TerraformStack
 from stacks.resources import AwsProvider, AwsProviderArguments, Reference, Resource
+from stacks.stack_names import alerts_stack
 from stacks.state_backend import keep_state
 
 if TYPE_CHECKING:
@@ -73,7 +74,7 @@ class AlertStack(TerraformStack):
         current: str | None,
         key_arns: Sequence[str],
     ) -> None:
-        super().__init__(scope, f"{declaration.tenant}-alerts")
+        super().__init__(scope, alerts_stack(declaration.tenant))
         self._declaration = declaration
         account = declaration.account
         arguments = AwsProviderArguments(region=account.region, allowed_account_ids=(account.account_id,))

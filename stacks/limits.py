@@ -4,7 +4,8 @@
 - A key policy has at most 32 KiB.
 
 Several declarations that are synthesised together share an account's names: each tenant, each alias of
-an account and Region, and each declared key stands once.
+an account and Region, and each declared key stands once. No two stacks have the same name: one would be written
+over the other, and Terraform would take the keys of the one for gone.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from typing import TYPE_CHECKING
 from engine.declaration import DeclaredState
 from stacks.custody import alias_target
 from stacks.key_policy import MAX_POLICY_BYTES, key_policy
+from stacks.stack_names import alerts_stack, ledger_stack, vault_stack
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -40,7 +42,7 @@ def find_limits(document: LocatedDocument, declaration: Declaration) -> tuple[Mi
 
 def find_collisions(declarations: Sequence[Located]) -> tuple[Mistake, ...]:
     """Names that stand in more than one of the declarations, each reported where it stands again."""
-    return tuple(_collisions(declarations))
+    return (*_collisions(declarations), *_same_stacks(declarations))
 
 
 def _limits(document: LocatedDocument, declaration: Declaration) -> Iterator[Mistake]:
@@ -100,3 +102,27 @@ def _collisions(declarations: Sequence[Located]) -> Iterator[Mistake]:
             if key in first:
                 yield document.mistake(path, f"{what} is declared in {first[key]} too", "one of its own in each file")
         first |= {key: document.file for key, _, _ in claims if key not in first}
+
+
+def _same_stacks(declarations: Sequence[Located]) -> Iterator[Mistake]:
+    first: dict[str, tuple[tuple[str, str], str]] = {}
+    for document, declaration in declarations:
+        tenant = declaration.tenant
+        stacks: list[tuple[str, tuple[str, str], str]] = [(tenant, ("the tenant", tenant), "tenant")]
+        if declaration.alerts is not None:
+            stacks.append((alerts_stack(tenant), ("the alerts of", tenant), "alerts"))
+        for named, what, key in (
+            (ledger_stack(declaration), "the table", "ledger"),
+            (vault_stack(declaration), "the bucket", "vault"),
+        ):
+            if named is not None:
+                stacks.append((named[0], (what, named[1]), key))
+        for name, owner, key in stacks:
+            other, file = first.setdefault(name, (owner, document.file))
+            if other != owner:
+                yield document.mistake(
+                    (key,),
+                    f"the stack {name!r} of {owner[0]} {owner[1]!r} would have the name of that of {other[0]} "
+                    f"{other[1]!r} in {file}",
+                    "a name of its own for each stack",
+                )

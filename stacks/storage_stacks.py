@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from engine.ledger.dynamodb_table import TABLE
 from stacks.cdktf_imports import TerraformStack
 from stacks.resources import AwsProvider, AwsProviderArguments, Lifecycle, Resource
+from stacks.stack_names import ledger_stack, vault_stack
 from stacks.state_backend import keep_state
 from stacks.storage_arguments import (
     BucketArguments,
@@ -135,19 +136,10 @@ def storage_stacks(scope: App, declarations: Sequence[Declaration]) -> tuple[Ter
     """
     stacks: dict[str, TerraformStack] = {}
     for declaration in declarations:
-        table = declaration.ledger.removeprefix("dynamodb://")
-        name = f"ledger-{_plain(table)}"
-        if table != declaration.ledger and name not in stacks:
-            stacks[name] = LedgerStack(scope, name, declaration, table)
-        bucket = declaration.vault.removeprefix("s3://").partition("/")[0]
-        name = f"vault-{_plain(bucket)}"
-        if declaration.vault.startswith("s3://") and name not in stacks:
-            stacks[name] = VaultStack(scope, name, declaration, bucket)
+        for named, make in ((ledger_stack(declaration), LedgerStack), (vault_stack(declaration), VaultStack)):
+            if named is not None and named[0] not in stacks:
+                stacks[named[0]] = make(scope, named[0], declaration, named[1])
     return tuple(stacks.values())
-
-
-def _plain(name: str) -> str:
-    return name.replace(".", "-").replace("_", "-")
 
 
 def _policy(partition: str, bucket: str) -> str:

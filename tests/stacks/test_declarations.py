@@ -124,6 +124,22 @@ def test_two_files_cannot_declare_the_same_tenant_alias_or_key(tmp_path: Path) -
     assert all(message.startswith("/b.yaml:") and "/a.yaml too" in message for message in found)
 
 
+def test_no_two_stacks_have_the_same_name(tmp_path: Path) -> None:
+    write(tmp_path, "a.yaml", tenant="acme", alias="alias/a", alerts={"emails": ["keys@example.com"]})
+    write(tmp_path, "b.yaml", tenant="acme-alerts", alias="alias/b", ledger="dynamodb://the.ledger")
+    write(tmp_path, "c.yaml", tenant="ledger-the-ledger", alias="alias/c", vault="s3://the-vault/c")
+    write(tmp_path, "d.yaml", tenant="contoso", alias="alias/d", ledger="dynamodb://the_ledger", vault="s3://the-vault")
+    found = [message.split(" would have the name of that of ") for message in mistakes(tmp_path)]
+    assert [(of.split(": ")[1], other.split("; ")[0]) for of, other in found] == [
+        ("the stack 'acme-alerts' of the tenant 'acme-alerts'", f"the alerts of 'acme' in {tmp_path}/a.yaml"),
+        (
+            "the stack 'ledger-the-ledger' of the tenant 'ledger-the-ledger'",
+            f"the table 'the.ledger' in {tmp_path}/b.yaml",
+        ),
+        ("the stack 'ledger-the-ledger' of the table 'the_ledger'", f"the table 'the.ledger' in {tmp_path}/b.yaml"),
+    ]
+
+
 def test_tenants_of_different_regions_may_share_an_alias(tmp_path: Path) -> None:
     write(tmp_path, "a.yaml")
     write(tmp_path, "b.yaml", tenant="northwind-eu", aws={"account_id": CUSTOMER, "region": "eu-west-1"})
