@@ -8,6 +8,8 @@
   and they would let go of it, guard and all. Nor does one made elsewhere become one of theirs.
 - What a key cannot change without being replaced stays: origin, key store, external key, multi-Region.
 - A replica stays declared until its generation is released: the vendor may read through it (EKM-34).
+- The vendor's way to the keys, its statement or its grant, changes by way of `both`: Terraform takes the one away
+  while it makes the other, and KMS lets the new one count some minutes later (EKM-18).
 - A generation's state only moves on: active, retired, released, deleted.
 """
 
@@ -15,7 +17,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from engine.declaration import DeclaredState
+from engine.declaration import DeclaredState, VendorAccess
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -59,6 +61,13 @@ def _steps_back(document: LocatedDocument, declaration: Declaration, earlier: De
             ("current",),
             f"current is {declaration.current} and was {earlier.current}",
             f"{earlier.current} or higher: there is no way back to an earlier key [EKM-11]",
+        )
+    ways = {declaration.vendor_access, earlier.vendor_access}
+    if len(ways) == 2 and VendorAccess.BOTH not in ways:
+        yield document.mistake(
+            ("vendor_access",),
+            f"vendor_access is {declaration.vendor_access.value} and was {earlier.vendor_access.value}",
+            "both, and once that is deployed the other way alone: else there is a time without either [EKM-18]",
         )
     now = {generation.number: (index, generation) for index, generation in enumerate(declaration.generations)}
     for old_generation in earlier.generations:

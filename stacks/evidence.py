@@ -85,7 +85,13 @@ class EvidenceSource:
         if self.path is None or not self.path.is_dir():
             return self.path
         file = self.path / f"{tenant}.json"
-        return file if file.exists() else None
+        try:
+            file.lstat()
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            raise InputError(f"the evidence {str(file)!r} cannot be read: {error.strerror}") from error
+        return file  # a link that leads nowhere is no missing file: reading it fails
 
 
 def evidence_source(environment: Mapping[str, str], now: datetime) -> EvidenceSource:

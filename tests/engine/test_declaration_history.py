@@ -10,6 +10,10 @@ from tests.builders import DECLARATION, declaration, declared_generations, key_a
 
 ARN_1, ARN_2 = f"    key_arn: {key_arn(1)}\n", f"    key_arn: {key_arn(2)}\n"
 
+BY_POLICY, BY_GRANT = (
+    DECLARATION.replace("vendor_access: both", f"vendor_access: {way}") for way in ("key_policy", "grant")
+)
+
 FAMILY, REPLICA = "    multi_region: true\n", "    replicas: [eu-west-1]\n"
 
 RETIRED_1 = declared_generations(2, current=2).replace("description: first key", "state: retired")
@@ -25,6 +29,9 @@ def steps_back(new: str, old: str) -> list[str]:
     [
         (DECLARATION, DECLARATION),
         (declared_generations(2), DECLARATION),
+        (DECLARATION, BY_GRANT),
+        (BY_POLICY, DECLARATION),
+        (BY_GRANT, BY_GRANT),
         (declared_generations(2, current=2), declared_generations(2)),
         (
             declared_generations(2, current=2).replace("description: first key", "state: retired"),
@@ -43,6 +50,8 @@ def test_going_on_is_allowed(new: str, old: str) -> None:
     ("new", "old", "expected"),
     [
         (DECLARATION, declared_generations(2), "generation 2 is gone"),
+        (BY_POLICY, BY_GRANT, "vendor_access is key_policy and was grant"),
+        (BY_GRANT, BY_POLICY, "vendor_access is grant and was key_policy"),
         (declared_generations(2), declared_generations(2, current=2), "current is 1 and was 2"),
         (DECLARATION + ARN_2, DECLARATION + ARN_1, "another key_arn"),
         (DECLARATION, DECLARATION + ARN_1, "lost its key_arn"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import subprocess
 from pathlib import Path
@@ -19,7 +20,7 @@ GITHUB = {path.stem: path for path in (ROOT / "pipelines" / "github").glob("*.ym
 GITLAB = ROOT / "pipelines" / "gitlab" / "keyturn.gitlab-ci.yml"
 PIPELINE_ROLES = tuple(role for role in ROLES if role != "key-administrator")
 SUBJECT = "repo:northwind/backup-keys:"
-PERMISSIONS = {"contents": "read", "id-token": "write", "pull-requests": "write"}
+PERMISSIONS = {"contents": "read", "id-token": "write", "pull-requests": "write", "actions": "read"}
 
 
 def workflow(name: str) -> dict[Any, Any]:
@@ -70,7 +71,8 @@ def test_a_github_job_is_pinned_and_has_the_permissions_that_it_needs(
     name: str, job: str, content: dict[str, Any]
 ) -> None:
     assert workflow(name)["permissions"] == {}
-    needed = {"contents", "id-token", *(["pull-requests"] if name == "review" else [])}
+    more = {"review": {"pull-requests"}, "deploy": {"actions"}}
+    needed = {"contents", "id-token", *more.get(name, ())}
     assert content["permissions"] == {permission: PERMISSIONS[permission] for permission in needed}
     assert content["timeout-minutes"]
     for step in content["steps"]:
@@ -110,7 +112,21 @@ def test_a_github_plan_is_judged_by_the_target_branch_or_by_what_was_deployed() 
     assert set(review["with"]) <= set(action["inputs"])
     assert "base-commit" not in review["with"]  # the action's own default is the target branch
     (deploy,) = [step for step in workflow("deploy")["jobs"]["deploy"]["steps"] if "deploy.sh" in step.get("run", "")]
-    assert deploy["env"]["KEYTURN_BASE_COMMIT"] == "${{ inputs.base || github.event.before }}"
+    assert deploy["env"]["KEYTURN_BASE_COMMIT"] == "${{ inputs.base || env.DEPLOYED }}"
+
+
+@pytest.mark.parametrize(("answer", "base"), [("ab" * 20, "ab" * 20), ("", "cd" * 20)])
+def test_a_github_deploy_is_judged_by_the_last_commit_that_was_deployed(tmp_path: Path, answer: str, base: str) -> None:
+    (step,) = [step for step in workflow("deploy")["jobs"]["deploy"]["steps"] if "gh api" in step.get("run", "")]
+    assert step["env"]["BEFORE"] == "${{ github.event.before }}"
+    tool, asked, told = tmp_path / "gh", tmp_path / "asked", tmp_path / "environment"
+    tool.write_text(f'#!/bin/sh\necho "$*" >"{asked}"\necho "{answer}"\n', encoding="utf-8")
+    tool.chmod(0o755)
+    words = {"PATH": f"{tmp_path}{os.pathsep}{os.environ['PATH']}", "GITHUB_REPOSITORY": "northwind/backup-keys"}
+    words |= {"GITHUB_ENV": str(told), "BEFORE": "cd" * 20}
+    subprocess.run(["bash", "-euo", "pipefail", "-c", step["run"]], env=words, check=True)
+    assert "status=success" in asked.read_text(encoding="utf-8")
+    assert told.read_text(encoding="utf-8") == f"DEPLOYED={base}\n"
 
 
 def test_deploys_and_rotations_wait_for_each_other() -> None:

@@ -224,7 +224,10 @@ def test_a_folder_holds_the_evidence_of_each_tenant(tmp_path: Path) -> None:
     file.write_text(declaration_text(generations=TWO, current=2))
     (declaration,) = load_declarations(file, source)
     assert not source.lets_alias_move(declaration)
-    written.rename(folder / "northwind.json")
+    (folder / "northwind.json").symlink_to(folder / "gone.json")
+    with pytest.raises(InputError, match="does not exist"):
+        source.lets_alias_move(declaration)
+    written.replace(folder / "northwind.json")
     assert source.lets_alias_move(declaration)
 
 
