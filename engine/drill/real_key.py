@@ -73,8 +73,11 @@ class RealKey:
             tell: Told what is being done.
 
         Raises:
+            RefusedError: The key is not enabled: giving back would enable it.
             KeyturnError: The key cannot be used in the first place, or a change did not take effect.
         """
+        if self.owner.describe(self.arn).state is not KeyState.ENABLED:
+            raise _refused(f"{self.arn} is not enabled, and would be behind the drill", "enable it first")
         seen = look(self.owner, self.arn, self.vendor_account_id)
         if any(grant.issuing_account == self.vendor_account_id for grant in seen.grants):
             raise RefusedError("drill", f"{self.arn} has grants that the vendor made: they could not be given back")

@@ -18,7 +18,7 @@ from engine.jobs.backup import backup
 from engine.jobs.links import LinkRequest, download_links
 from engine.jobs.preparation import configure, discover
 from engine.jobs.restore import RestoreRequest, download, restore
-from engine.jobs.workloads import find_workloads
+from engine.jobs.workloads import find_workloads, parse_label
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -109,7 +109,7 @@ class Rehearsal:
         written = [path for path in folder.rglob("*") if path.is_file()] if folder.exists() else []
         errors = [result.error for result in report.results if result.error is not None]
         if not errors and report.exit_code == 0:
-            return self._compared(workflow, folder, written)
+            return self._compared(workflow, report, folder, written)
         of_key = [error for error in errors if isinstance(error, KeyAccessError)]
         detail = errors[0].message if errors else "it ended with problems"
         if written or fetched:
@@ -118,7 +118,7 @@ class Rehearsal:
             return Work(workflow, Outcome.FAILED_OTHERWISE, detail=detail)
         return Work(workflow, Outcome.FAILED_FOR_KEY, tuple(sorted({e.failure.value for e in of_key})), detail)
 
-    def _compared(self, workflow: Workflow, folder: Path, written: list[Path]) -> Work:
+    def _compared(self, workflow: Workflow, report: JobReport, folder: Path, written: list[Path]) -> Work:
         gives_files = workflow.delivery is Delivery.FOLDER or workflow.mode is Mode.COPY
         if not gives_files:
             return Work(workflow, Outcome.WORKED)
@@ -128,7 +128,16 @@ class Rehearsal:
             original = self.source / path.relative_to(folder)
             if not original.is_file() or path.read_bytes() != original.read_bytes():
                 return Work(workflow, Outcome.FAILED_OTHERWISE, detail="a file is not what was backed up")
+        given = {path.relative_to(folder) for path in written}
+        if any(self._files(result.workload) - given for result in report.results):
+            return Work(workflow, Outcome.FAILED_OTHERWISE, detail="a file that was backed up did not come back")
         return Work(workflow, Outcome.WORKED)
+
+    def _files(self, label: str) -> set[Path]:
+        """The files of a workload, from the source's folder."""
+        workload = parse_label(label)
+        files = self.source.joinpath(*workload.folder).glob("*" if workload.loose else "**/*")
+        return {path.relative_to(self.source) for path in files if path.is_file()}
 
 
 class _Visitor:

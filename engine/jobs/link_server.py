@@ -127,10 +127,14 @@ class LinkServer:
             found = [link for link in self._links if hmac.compare_digest(link.path.encode("ascii"), asked)]
         return found[0] if found else None
 
+    def ended(self, link: Link) -> bool:
+        """Whether no download of a link can begin any more."""
+        return link.state is LinkState.USED or self.over()
+
     def begin(self, link: Link) -> HTTPStatus:
         """Take a link for one download; anything but OK says why not."""
         with self._changed:
-            if link.state is LinkState.USED or self.over():
+            if self.ended(link):
                 return HTTPStatus.GONE
             if link.state is LinkState.BUSY:
                 return HTTPStatus.CONFLICT
@@ -182,7 +186,10 @@ class _Handler(BaseHTTPRequestHandler):
         elif self.request_version != self.protocol_version:
             self._refuse(HTTPStatus.HTTP_VERSION_NOT_SUPPORTED)  # older ones cannot tell an incomplete download
         elif only_head:
-            self._head(link)
+            if links.ended(link):
+                self._refuse(HTTPStatus.GONE)
+            else:
+                self._head(link)
         elif (status := links.begin(link)) is not HTTPStatus.OK:
             self._refuse(status)
         else:

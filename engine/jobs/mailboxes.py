@@ -102,7 +102,7 @@ class MailboxContent:
     def _file(self, entry: FileEntry, reader: SnapshotReader) -> Iterator[memoryview]:
         place = order(entry.path)
         mail = place[-1].casefold().endswith(".eml") or place[-2:-1] in (["cur"], ["new"])
-        mailbox = not mail and (place[-1].endswith(SUFFIX) or "." not in place[-1])
+        mailbox = not mail and (place[-1].casefold().endswith(SUFFIX) or "." not in place[-1])
         content: list[bytes] | None = None
         if mail or mailbox:
             try:
@@ -179,11 +179,16 @@ def _folder_of_mail(place: list[str]) -> str:
 def _folder_of_mailbox(place: list[str]) -> str:
     """The folder that an mBox file stands for."""
     *above, name = place
-    return "/".join([*above, name.removesuffix(SUFFIX)])
+    return "/".join([*above, name[: -len(SUFFIX)] if name.casefold().endswith(SUFFIX) else name])
 
 
 def _begins_a_mailbox(entry: FileEntry, reader: SnapshotReader) -> bool:
-    return bytes(next(reader.content(entry))[: len(BEGIN)]) == BEGIN
+    begin = b""
+    for piece in reader.content(entry):  # its first piece may be shorter, where a pack ends there
+        begin += piece[: len(BEGIN) - len(begin)]
+        if len(begin) == len(BEGIN):
+            break
+    return begin == BEGIN
 
 
 def _authenticated(entry: FileEntry, reader: SnapshotReader) -> list[bytes] | None:

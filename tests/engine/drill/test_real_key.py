@@ -157,6 +157,15 @@ def test_what_a_drill_that_was_killed_took_away_is_given_back_by_the_next(
     assert not key.give_back_what_an_earlier_drill_took()
 
 
+def test_a_key_that_is_disabled_stays_so(customer: Account, arn: str, tmp_path: Path) -> None:
+    customer.kms.disable_key(KeyId=arn)
+    before = standing(customer, arn)
+    key = a_key(tmp_path, customer, None, arn)
+    with pytest.raises(RefusedError, match="is not enabled"):
+        list(key.rehearse(key.ways, tmp_path / "drill", print))
+    assert standing(customer, arn) == before
+
+
 def test_a_deletion_is_never_scheduled_and_without_the_vendor_only_the_key_is_disabled(
     tmp_path: Path, customer: Account, vendor: Account, arn: str
 ) -> None:

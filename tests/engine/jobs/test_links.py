@@ -15,11 +15,12 @@ import pytest
 from engine.access.model import KeyState
 from engine.catalogue import Product, WorkflowKind, find_workflow
 from engine.errors import ExitCode, InputError, KeyAccessError, RefusedError
+from engine.jobs.link_server import LinkServer
 from engine.jobs.links import LinkRequest, OfferedLink, download_links
 from engine.jobs.report import JobReport, Outcome
 from engine.jobs.restore import RestoreRequest, download
 from tests.builders import key_arn
-from tests.engine.jobs.world import DOWNLOAD, only, succeeded
+from tests.engine.jobs.world import DOWNLOAD, ManualMonotonic, only, succeeded
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -156,6 +157,16 @@ def test_a_link_ends_with_time_and_is_then_no_success(tenant: World, start: Call
     report = job.ended()
     assert isinstance(only(report).error, RefusedError)
     assert report.exit_code is ExitCode.REFUSED
+
+
+def test_behind_its_time_a_link_answers_nobody() -> None:
+    monotonic = ManualMonotonic()
+    with LinkServer(60, monotonic) as server:
+        link = server.offer("anna.mbox", lambda: iter([memoryview(b"content")]))
+        monotonic.now += 59
+        assert fetch(server.url(link), "HEAD").status == 200
+        monotonic.now += 1
+        assert [fetch(server.url(link), method).status for method in ("HEAD", "GET")] == [410, 410]
 
 
 @pytest.mark.requirement("EKM-46")

@@ -14,6 +14,7 @@ from engine.jobs.mbox import FOLDER_HEADER
 from engine.jobs.report import Outcome, ProblemKind
 from engine.jobs.restore import RestoreRequest, download
 from engine.jobs.sample_tenant import TenantSize, make_sample_tenant
+from engine.jobs.vault import Vault
 from tests.engine.jobs.world import only, succeeded, tree
 
 if TYPE_CHECKING:
@@ -122,6 +123,16 @@ def test_what_is_no_mail_is_left_out_and_told(world: World) -> None:
     assert all(problem.kind is ProblemKind.NOTE for problem in only(report).problems)
     assert report.exit_code is ExitCode.DONE
     assert read(world.root / "device/exchange_online/anna.mbox") == [("first", "")]
+
+
+def test_a_mailbox_that_begins_at_the_very_end_of_a_pack_is_none_the_less_one(world: World) -> None:
+    world.vault = Vault(world.vault._store, "northwind", pack_bytes=1000)
+    world.write("exchange_online/anna/first.bin", b"x" * 997)
+    world.write("exchange_online/anna/second.MBOX", b"From anna\n" + mail("second").replace(b"\r", b""))
+    assert succeeded(world.back_up())
+    report = get(world)
+    assert [problem.path for problem in only(report).problems] == ["first.bin"]
+    assert read(world.root / "device/exchange_online/anna.mbox") == [("second", "second")]
 
 
 def test_a_workload_without_mails_is_refused_and_only_those_with_mails_are_taken(world: World) -> None:
