@@ -387,9 +387,15 @@ def _json_value(value: Any) -> Any:
 
 
 def _hcl_value(value: Any) -> Any:
-    """CDKTF's writer takes a text with `${` for an expression and does not escape its quotes: done here."""
+    """A text with every mark of HCL's strings escaped, which CDKTF's writer does for a few alone.
+
+    It takes a text with `${` for an expression, never escapes a backslash, and writes lines as a heredoc, which a line
+    of the text can end.
+    """
     if isinstance(value, str):
-        return json.dumps(value, ensure_ascii=False)[1:-1] if "${" in value else value
+        return json.dumps(value, ensure_ascii=False)[1:-1]
+    if isinstance(value, list):
+        return [_hcl_value(item) for item in value]
     if isinstance(value, Mapping):
         return {key: _hcl_value(item) for key, item in value.items()}
     return value
