@@ -5,7 +5,8 @@
   proved to be what was stored.
 - What is missing is found as well: the numbers of a workload's snapshots have no gap, each snapshot that the job
   history tells of is there, and each data key has its wrapped-key record under the key that wraps it now, from
-  which a lost ledger is recovered. One under an earlier key is not enough: that key may be deleted.
+  which a lost ledger is recovered. One under an earlier key is not enough: that key may be deleted. Each snapshot
+  of a workload on legal hold has the copy that was made with it, at its time.
 - Content of a backup that did not end is told, and is no damage: the next backup of the workload collects it.
 - A data key that may not be used now leaves its workload unread: that is told apart from damage.
 """
@@ -13,7 +14,7 @@
 from __future__ import annotations
 
 from contextlib import closing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from engine.errors import DamagedError, ExitCode, KeyturnError
@@ -21,7 +22,7 @@ from engine.jobs.entries import FileEntry
 from engine.jobs.operation import JobContext, OperationKey, existing_key
 from engine.jobs.pack_check import PackCheck, check_pack
 from engine.jobs.progress import Planned, Progressed
-from engine.ledger.interface import PURPOSES
+from engine.ledger.interface import LEGAL_HOLD, PAYLOAD, PURPOSES
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
@@ -120,6 +121,7 @@ def verify_vault(context: JobContext, told: Mapping[str, Collection[str]]) -> Va
     verified = [_verify_data_key(context, key, _Recorded.of(key) in recorded) for key in keys]
     there = {s.text for key in keys for s in context.vault.snapshots(key)}
     verified = [_with_told(found, told.get(found.workload, ()), there) for found in verified]
+    verified = [_with_held(context, key, found) for key, found in zip(keys, verified, strict=True)]
     return VaultVerification(context.vault.location, tuple(verified), tuple(damage))
 
 
@@ -167,6 +169,19 @@ def _with_told(found: VerifiedWorkload, told: Collection[str], there: Collection
         (*found.damage, *lost),
         found.error,
     )
+
+
+def _with_held(context: JobContext, key: DataKey, found: VerifiedWorkload) -> VerifiedWorkload:
+    """Add to a workload on legal hold the copies that are not there, though snapshots behind the first have theirs."""
+    payload = context.ledger.find_data_key(key.workload, PAYLOAD) if key.purpose == LEGAL_HOLD else None
+    if payload is None:
+        return found
+    snapshots = context.vault.snapshots(payload)  # first: a backup commits the copy before the snapshot
+    times = {copy.at for copy in context.vault.snapshots(key)}
+    first = min((snapshot.number for snapshot in snapshots if snapshot.at in times), default=None)
+    lost = [s for s in snapshots if first is not None and s.number > first and s.at not in times]
+    damage = [Damage("", "", f"the copy that was made with snapshot {snapshot} is missing") for snapshot in lost]
+    return replace(found, damage=(*found.damage, *damage))
 
 
 def _verify_data_key(context: JobContext, record: DataKey, recorded: bool) -> VerifiedWorkload:

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
+from datetime import UTC, datetime
+from functools import partial
 from typing import TYPE_CHECKING
 
 from engine.envelope.data_keys import LEGAL_HOLD, PAYLOAD
 from engine.errors import ExitCode
+from engine.jobs.backup import backup
 from engine.jobs.history import told_snapshots
 from engine.jobs.vault import Vault
 from engine.jobs.verification import VaultVerification, VerifiedWorkload, verify_vault
-from tests.engine.jobs.world import succeeded, tree
+from tests.engine.jobs.world import MANUAL_BACKUP, succeeded, tree
 
 if TYPE_CHECKING:
     from tests.engine.jobs.raw_objects import RawObjects
@@ -122,6 +126,24 @@ def test_what_a_killed_backup_left_is_told_and_is_no_damage(world: World) -> Non
     found = verified(world)
     assert found.exit_code is ExitCode.DONE
     assert of(found, "onedrive/bob").unfinished == 1
+
+
+def test_a_lost_copy_on_legal_hold_is_found_also_the_newest(world: World) -> None:
+    clock = world.context.clock()
+    for minute in range(3):
+        world.write("onedrive/bob/file", str(minute))
+        context = replace(world.context, clock=partial(datetime.fromtimestamp, clock.timestamp() + 60 * minute, UTC))
+        backup(context, MANUAL_BACKUP, world.source, None, ("onedrive/bob",) if minute else ())
+    assert verified(world).exit_code is ExitCode.DONE
+    newest = world.vault.snapshots(world.record("onedrive/bob"))[-1]
+    held = world.record("onedrive/bob", LEGAL_HOLD)
+    copy = world.vault.snapshots(held)[-1]
+    (world.vault_folder / f"snapshots/{held.data_key_id}/{copy}.json").unlink()
+    found = verified(world)
+    assert found.exit_code is ExitCode.DAMAGED
+    assert reasons(of(found, "onedrive/bob", LEGAL_HOLD)) == [
+        f"the copy that was made with snapshot {newest} is missing"
+    ]
 
 
 def test_with_the_key_revoked_nothing_is_called_damaged_and_the_legal_hold_copy_is_read(world: World) -> None:
