@@ -11,6 +11,7 @@ pytest_plugins = ["tests.requirements_plugin", "tests.sandbox_fixtures", "tests.
 for _name in [name for name in os.environ if name.startswith(("AWS_", "KEYTURN_"))]:
     if _name not in {"KEYTURN_TERRAFORM_MIRROR", "KEYTURN_PLAN_CORPUS"}:
         del os.environ[_name]
+os.environ.pop("CI", None)  # commands ask more of a pipeline; the tests of that set it
 os.environ["AWS_EC2_METADATA_DISABLED"] = "true"
 
 
