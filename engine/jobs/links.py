@@ -20,7 +20,7 @@ from engine.jobs.link_server import Link, LinkServer, LinkState
 from engine.jobs.mailboxes import PROPRIETARY, MailboxContent, mailbox_place
 from engine.jobs.operation import existing_key
 from engine.jobs.running import check_workflow, run_job
-from engine.jobs.selection import check_paths, chosen_workloads, covered_workload, purpose_of
+from engine.jobs.selection import check_paths, chosen_workloads, covered_workload, purpose_of, told_of_newer
 from engine.jobs.vault import LATEST
 from engine.printing import printable
 
@@ -116,6 +116,7 @@ class _Offer:
         workload = covered_workload(workflow, label)
         self._context = context
         self._label = workload.label
+        self._wanted = request.snapshot
         self._paths = request.paths
         self._purpose = purpose_of(workflow)
         self._given: MailboxContent | None = None
@@ -144,7 +145,8 @@ class _Offer:
             raise ValueError("the link was never offered")
         server.wait(link)
         if link.state is LinkState.USED and self._given is not None:
-            return self._given.result()
+            result = self._given.result()
+            return told_of_newer(self._context, self._purpose, self._wanted, self._snapshot, result)
         raise link.failure or RefusedError(
             "link-ended",
             f"the link for {self._label!r} ended before anybody had downloaded all of it",

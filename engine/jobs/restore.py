@@ -13,13 +13,12 @@ from __future__ import annotations
 
 import os
 from contextlib import closing
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, assert_never
 
 from engine.catalogue import Delivery, Mode, WorkflowKind
-from engine.envelope.data_keys import PAYLOAD
 from engine.errors import DamagedError, InputError, RefusedError
 from engine.jobs.destination import Destination, Written
 from engine.jobs.entries import FileEntry, FolderEntry, LinkEntry, Omission, order
@@ -29,8 +28,7 @@ from engine.jobs.own_places import own_places, refuse_inside
 from engine.jobs.progress import Planned, Progressed
 from engine.jobs.report import JobReport, Outcome, Problem, ProblemKind, WorkloadResult
 from engine.jobs.running import check_workflow, run_job
-from engine.jobs.selection import Selection, check_paths, chosen_workloads, covered_workload, purpose_of
-from engine.jobs.snapshot_names import SnapshotId
+from engine.jobs.selection import Selection, check_paths, chosen_workloads, covered_workload, purpose_of, told_of_newer
 from engine.jobs.vault import LATEST
 from engine.printing import printable
 
@@ -39,6 +37,7 @@ if TYPE_CHECKING:
 
     from engine.catalogue import Workflow
     from engine.jobs.entries import Entry
+    from engine.jobs.snapshot_names import SnapshotId
     from engine.jobs.snapshot_reader import SnapshotReader
     from engine.jobs.workloads import Workload
 
@@ -112,7 +111,7 @@ def _run(context: JobContext, workflow: Workflow, kind: WorkflowKind, request: R
                         result = download_mailbox(context, workload, key, snapshot, request.paths, destination)
                     else:
                         result = _bring_back(context, workload, reader, key, request.paths, destination)
-                return result if request.snapshot != LATEST else _unless_newer(context, key, snapshot, result)
+                return told_of_newer(context, key.record.purpose, request.snapshot, snapshot, result)
 
     notes = (PROPRIETARY,) if workflow.delivery is Delivery.MAILBOX else ()
     try:
@@ -120,20 +119,6 @@ def _run(context: JobContext, workflow: Workflow, kind: WorkflowKind, request: R
         return run_job(context, workflow, labels, operate, notes=notes)
     finally:
         os.sync()  # what is reported as restored is on the disk
-
-
-def _unless_newer(context: JobContext, key: OperationKey, latest: SnapshotId, result: WorkloadResult) -> WorkloadResult:
-    """Say so where the job history tells of a newer snapshot than the latest that the vault has."""
-    if key.record.purpose != PAYLOAD:
-        return result  # events name no copies on legal hold
-    told = (SnapshotId.parse(text) for text in context.told().get(result.workload, ()))
-    newer = [snapshot for snapshot in told if snapshot is not None and snapshot.number > latest.number]
-    if not newer:
-        return result
-    newest = max(newer, key=lambda snapshot: snapshot.number)
-    reason = f"the job history tells of snapshot {newest}, newer than {latest}, and the vault does not have it"
-    problems = (*result.problems, Problem("", ProblemKind.DAMAGED, reason))
-    return replace(result, outcome=Outcome.WITH_PROBLEMS, problems=problems)
 
 
 def _size(context: JobContext, key: OperationKey, snapshot: SnapshotId, paths: tuple[str, ...]) -> int:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from engine.catalogue import APPLICATIONS, Custody
 from engine.envelope.data_keys import LEGAL_HOLD, PAYLOAD
 from engine.errors import InputError
 from engine.jobs.entries import FolderEntry, order
+from engine.jobs.report import Outcome, Problem, ProblemKind
+from engine.jobs.snapshot_names import SnapshotId
+from engine.jobs.vault import LATEST
 from engine.jobs.workloads import FILES, LOOSE, is_file_name, parse_label
 from engine.printing import printable
 
@@ -15,6 +19,7 @@ if TYPE_CHECKING:
     from engine.catalogue import Workflow
     from engine.jobs.entries import Entry
     from engine.jobs.operation import JobContext
+    from engine.jobs.report import WorkloadResult
     from engine.jobs.workloads import Workload
 
 
@@ -63,6 +68,30 @@ def covered_workload(workflow: Workflow, label: str) -> Workload:
             f"it is for: {', '.join(workflow.applications)}",
         )
     return workload
+
+
+def told_of_newer(
+    context: JobContext, purpose: str, wanted: str, found: SnapshotId, result: WorkloadResult
+) -> WorkloadResult:
+    """What became of a workload, and that the latest snapshot is not the newest, where the job history says so.
+
+    Args:
+        context: What the job works with.
+        purpose: The purpose of the data key; events name no copies on legal hold.
+        wanted: The snapshot that was asked for.
+        found: The one that it is.
+        result: What became of the workload.
+    """
+    if wanted != LATEST or purpose != PAYLOAD:
+        return result
+    told = (SnapshotId.parse(text) for text in context.told().get(result.workload, ()))
+    newer = [snapshot for snapshot in told if snapshot is not None and snapshot.number > found.number]
+    if not newer:
+        return result
+    newest = max(newer, key=lambda snapshot: snapshot.number)
+    reason = f"the job history tells of snapshot {newest}, newer than {found}, and the vault does not have it"
+    problems = (*result.problems, Problem("", ProblemKind.DAMAGED, reason))
+    return replace(result, outcome=Outcome.WITH_PROBLEMS, problems=problems)
 
 
 class Selection:

@@ -205,7 +205,8 @@ class Vault:
         if lost or any(snapshot in known or snapshot.at in times for snapshot in whole):
             raise DamagedError(
                 f"the vault has snapshots of workload {data_key.workload!r} whose commit records are missing",
-                f"bring {place.commits!r} in {self.location!r} back from a copy of the vault",
+                f"bring {place.commits!r} in {self.location!r} back from a copy of the vault;"
+                f" where there is no copy, move what has none out of {place.data!r}: it is given up then",
             )
         collected = 0
         for snapshot in leftovers:

@@ -207,6 +207,14 @@ def test_a_download_that_breaks_off_can_be_had_again(tenant: World, start: Calla
     assert succeeded(job.ended())
 
 
+def test_a_link_to_the_latest_says_that_a_newer_snapshot_is_lost(tenant: World, start: Callable[..., Job]) -> None:
+    tenant.back_up()
+    max(tenant.vault_folder.glob(f"snapshots/{tenant.record(BOTH[0]).data_key_id}/*.json")).unlink()
+    job = start(BOTH[0])
+    assert fetch(job.url(BOTH[0])).status == 200
+    assert job.ended().exit_code is ExitCode.DAMAGED
+
+
 def test_a_link_is_for_mailboxes_and_a_folder_for_the_others(tenant: World) -> None:
     with pytest.raises(InputError, match="through a link"):
         download(tenant.context, LINK, RestoreRequest(tenant.root / "device"))
