@@ -2,7 +2,7 @@
 
 What is written is what CDKTF's own writer of HCL makes of the same stacks, after the same guards, one folder
 a stack. CDKTF's local backend, a path of this machine, is left out, so that each folder keeps its own state; a
-declared `terraform_state` stays.
+declared `terraform_state` stays. What such a state holds is not let go: as with CDKTF, that stops the synthesis.
 Addresses are the same, so the same review judges the plans.
 """
 
@@ -48,7 +48,7 @@ def command(output: Path, declaration_path: Path, as_json: bool) -> int:
     refused. `KEYTURN_EVIDENCE` and its key count as in a synthesis.
     """
     with tempfile.TemporaryDirectory(prefix="keyturn-hcl-") as folder:
-        _synthesise(declaration_path, Path(folder))
+        _synthesise(declaration_path, Path(folder), output)
         stacks = sorted(path for path in (Path(folder) / "stacks").iterdir() if (path / "cdk.tf").exists())
         targets = [output / stack.name / "main.tf" for stack in stacks]
         for target in targets:
@@ -64,12 +64,13 @@ def command(output: Path, declaration_path: Path, as_json: bool) -> int:
     return ExitCode.DONE
 
 
-def _synthesise(declaration_path: Path, folder: Path) -> None:
+def _synthesise(declaration_path: Path, folder: Path, output: Path) -> None:
     environment = {
         **os.environ,
         "KEYTURN_DECLARATION": str(declaration_path),
         "CDKTF_OUTDIR": str(folder),
         "SYNTH_HCL_OUTPUT": "true",
+        "KEYTURN_EXPORT": str(output),
     }
     finished = subprocess.run(
         [sys.executable, "-P", "-m", "stacks"], env=environment, stdout=subprocess.DEVNULL, check=False

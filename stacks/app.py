@@ -21,6 +21,12 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 DEFAULT_FOLDER = "cdktf.out"
+EXPORT_SETTING = "KEYTURN_EXPORT"  # where `keyturn export-hcl` writes to: the states there count as well
+
+
+def _states(environment: Mapping[str, str]) -> tuple[Path, ...]:
+    exported = environment.get(EXPORT_SETTING)
+    return (Path.cwd(), *([Path(exported)] if exported else ()))
 
 
 def main(environment: Mapping[str, str]) -> ExitCode:
@@ -34,7 +40,7 @@ def main(environment: Mapping[str, str]) -> ExitCode:
     """
     try:
         evidence = evidence_source(environment, datetime.now(UTC))
-        declarations = load_declarations(declared_path(environment), evidence, Path.cwd())
+        declarations = load_declarations(declared_path(environment), evidence, *_states(environment))
         movable = frozenset(d.tenant for d in declarations if evidence.lets_alias_move(d))
         for declaration in declarations:
             if declaration.tenant not in movable:

@@ -35,14 +35,14 @@ def declared_path(environment: Mapping[str, str]) -> Path:
 
 
 def load_declarations(
-    path: Path, evidence: EvidenceSource | None = None, state_folder: Path | None = None
+    path: Path, evidence: EvidenceSource | None = None, *state_folders: Path
 ) -> tuple[Declaration, ...]:
     """Read the declarations of a file or folder, and check that the stacks can and may make what they ask for.
 
     Args:
         path: A declaration, or a folder of them.
         evidence: Where the evidence of the tenants lies; None for none: nothing is proved.
-        state_folder: The folder of the local Terraform states, `terraform.TENANT.tfstate`, if there is one.
+        state_folders: Folders of local Terraform states (`stacks.proved.keys_in_state`).
 
     Returns:
         The declarations, ordered by file name; at least one.
@@ -62,7 +62,7 @@ def load_declarations(
         declaration = typed_declaration(document)
         mistakes += find_limits(document, declaration)
         proved = None if evidence is None else evidence.of(declaration)
-        mistakes += find_unproved(document, declaration, proved, keys_in_state(state_folder, declaration.tenant))
+        mistakes += find_unproved(document, declaration, proved, keys_in_state(state_folders, declaration.tenant))
         located.append((document, declaration))
     mistakes += find_collisions(located)
     if mistakes:

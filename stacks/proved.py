@@ -27,7 +27,7 @@ from stacks.custody import key_addresses
 from stacks.evidence import SETTING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
     from engine.declaration import Declaration, DeclaredGeneration
@@ -56,22 +56,32 @@ def find_unproved(
     return tuple(_unproved(document, declaration, evidence, in_state))
 
 
-def keys_in_state(folder: Path | None, tenant: str) -> Mapping[str, int]:
-    """The keys of a tenant that a local Terraform state holds, by their tags.
+def keys_in_state(folders: Sequence[Path], tenant: str) -> Mapping[str, int]:
+    """The keys of a tenant that local Terraform states hold, by their tags.
 
     Args:
-        folder: Where `terraform.TENANT.tfstate` lies; no such file, or no folder, holds none.
+        folders: Where `terraform.TENANT.tfstate` may lie, as CDKTF names it, or `TENANT/terraform.tfstate`, as where
+            `keyturn export-hcl` wrote to; no such file holds none.
         tenant: The tenant.
 
     Returns:
         The address of each, with the number of its generation.
 
     Raises:
-        InputError: It is there and cannot be read.
+        InputError: One is there and cannot be read.
     """
-    path = None if folder is None else folder / f"terraform.{tenant}.tfstate"
+    names = (f"terraform.{tenant}.tfstate", f"{tenant}/terraform.tfstate")
+    return {
+        address: number
+        for folder in folders
+        for name in names
+        for address, number in _keys_in(folder / name, tenant).items()
+    }
+
+
+def _keys_in(path: Path, tenant: str) -> Mapping[str, int]:
     try:
-        if path is None or not path.exists():
+        if not path.exists():
             return {}
         resources = json.loads(path.read_bytes())["resources"]
         tagged = [

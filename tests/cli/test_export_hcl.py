@@ -82,3 +82,14 @@ def test_what_the_stacks_refuse_is_not_exported(repository: Repository) -> None:
     ended = repository.keyturn("export-hcl")
     assert ended.exit_code == 3
     assert not (repository.folder / "terraform").exists()
+
+
+@pytest.mark.requirement("EKM-33")
+def test_what_would_let_go_of_a_key_of_an_earlier_export_is_not_exported(repository: Repository) -> None:
+    tags = {"keyturn:tenant": "northwind", "keyturn:generation": "2"}
+    key = {"type": "aws_kms_key", "name": "generation_2", "instances": [{"attributes": {"tags": tags}}]}
+    state = repository.folder / "terraform" / "northwind" / "terraform.tfstate"
+    state.parent.mkdir(parents=True)
+    state.write_text(json.dumps({"resources": [key]}), encoding="utf-8")
+    assert repository.keyturn("export-hcl").exit_code == 3
+    assert list(state.parent.iterdir()) == [state]
