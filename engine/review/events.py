@@ -152,6 +152,7 @@ VOCABULARY: dict[EventKind, dict[str, tuple[str, ...] | type]] = {
             "product_removed",
             "ledger_moved",
             "vault_moved",
+            "state_moved",
             "revoked_withdrawn",
         ),
         "integrated": bool,

@@ -64,7 +64,11 @@ def _differences(context: Context, base: Declaration, change: Declaration) -> It
             yield _event(context, name, was, will)
     if base.vendor.activated and not change.vendor.activated:
         yield _event(context, "deactivated", "true", "false")
-    for name, was, will in (("ledger", base.ledger, change.ledger), ("vault", base.vault, change.vault)):
+    for name, was, will in (
+        ("ledger", base.ledger, change.ledger),
+        ("vault", base.vault, change.vault),
+        ("state", base.terraform_state or "a local state", change.terraform_state or "a local state"),
+    ):
         if was != will:
             yield _event(context, f"{name}_moved", was, will)
     if change.retention_days < base.retention_days:
