@@ -5,8 +5,16 @@ from __future__ import annotations
 import os
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 pytest_plugins = ["tests.requirements_plugin", "tests.sandbox_fixtures", "tests.ledger_stores", "tests.telling"]
+
+# No property is a matter of time: a slow machine fails none. In a pipeline the examples are the same at every run, so
+# that a change is not failed for what it did not touch; elsewhere they are new each time, and look further.
+settings.register_profile(
+    "keyturn", deadline=None, suppress_health_check=[HealthCheck.too_slow], derandomize="CI" in os.environ
+)
+settings.load_profile("keyturn")
 
 for _name in [name for name in os.environ if name.startswith(("AWS_", "KEYTURN_"))]:
     if _name not in {"KEYTURN_TERRAFORM_MIRROR", "KEYTURN_PLAN_CORPUS"}:
