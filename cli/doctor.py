@@ -16,8 +16,7 @@ if TYPE_CHECKING:
 
     from cli.workspace import Workspace
     from engine.declaration import Declaration
-    from engine.diagnosis import Aliases, Difference, KeyFacts
-    from engine.kms import KeyDetails
+    from engine.diagnosis import Aliases, Difference, KeyFacts, ReplicaFacts
     from engine.lifecycle import Generation, TenantState
 
 _Part = TypeVar("_Part")
@@ -89,7 +88,7 @@ def _look(generation: Generation) -> KeyFacts:
         reason = f"{error.failure.value}: {error.aws_code or 'no answer of AWS'}"
         return KeyFacts(None, gone=error.aws_code == "NotFoundException", troubles={"details": reason})
     others = [arn for arn in details.family if arn != key_arn]
-    replicas = {arn: part(arn, partial(_describe, arn)) for arn in others}
+    replicas = {arn: part(arn, partial(_look_at_replica, arn, part)) for arn in others}
     rotation = part("rotation", lambda: kms.rotation_days(key_arn) or 0)
     return KeyFacts(
         details,
@@ -98,17 +97,24 @@ def _look(generation: Generation) -> KeyFacts:
         tags=part("tags", lambda: kms.tags(key_arn)),
         rotation_days=rotation,
         usage=part("usage", lambda: kms.usage(key_arn)),
-        replicas={arn: seen.state if seen is not None else None for arn, seen in replicas.items()},
+        replicas=replicas,
         troubles=troubles,
     )
 
 
-def _describe(key_arn: str) -> KeyDetails:
+def _look_at_replica(key_arn: str, part: Callable[[str, Callable[[], Any]], Any]) -> ReplicaFacts:
     """What its own Region tells of a key."""
     from engine.arn import parse_key_arn
+    from engine.diagnosis import ReplicaFacts
     from engine.kms import connect
 
-    return connect(parse_key_arn(key_arn).region).describe(key_arn)
+    kms = connect(parse_key_arn(key_arn).region)
+    return ReplicaFacts(
+        kms.describe(key_arn).state,
+        policy=part(f"policy {key_arn}", partial(kms.policy, key_arn)),
+        grants=part(f"grants {key_arn}", partial(kms.grants, key_arn)),
+        usage=part(f"usage {key_arn}", partial(kms.usage, key_arn)),
+    )
 
 
 def _aliases(workspace: Workspace) -> Aliases:
@@ -149,7 +155,7 @@ def _document(generation: Generation, facts: KeyFacts) -> dict[str, Any]:
         "ledger": generation.state.value,
         "state": "gone" if facts.gone else details.state.value if details is not None else None,
         "last_used": usage.last_used_at.isoformat() if usage is not None and usage.last_used_at is not None else None,
-        "replicas": {arn: state.value if state is not None else None for arn, state in facts.replicas.items()},
+        "replicas": {arn: seen.state.value if seen is not None else None for arn, seen in facts.replicas.items()},
         "grants": len(facts.grants) if facts.grants is not None else None,
         "not_seen": dict(facts.troubles),
     }

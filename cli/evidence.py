@@ -11,7 +11,7 @@ from cli.display import note, print_json, print_table
 from cli.options import declaration_option, json_option, signing_key_option
 
 if TYPE_CHECKING:
-    from engine.evidence import VerificationKey
+    from engine.evidence import Certificate, Evidence, VerificationKey
 
 
 @click.group("evidence")
@@ -70,18 +70,51 @@ def public_key(signing_key: str, as_json: bool) -> None:
 @declaration_option
 @json_option
 def check(file: Path, evidence_key: str, sandbox: bool, declaration_path: Path, as_json: bool) -> None:
-    """Check evidence without network or ledger, and say what it proves."""
+    """Check evidence, or a certificate, without network or ledger, and say what it proves."""
     from cli.workspace import load_workspace, now
-    from engine.evidence import read_evidence, read_verification_key
+    from engine.evidence import Certificate, read_evidence_or_certificate, read_verification_key
     from engine.evidence.binding import expected_of
     from engine.located_yaml import read_file
 
     expected = expected_of(load_workspace(declaration_path).declaration, sandbox=sandbox)
     key = read_verification_key(evidence_key, Path())
-    evidence = read_evidence(str(file), read_file(file, what="the evidence"), key, expected, now())
+    data = read_file(file, what="the evidence")
+    statement = read_evidence_or_certificate(str(file), data, key, expected, now())
+    if isinstance(statement, Certificate):
+        _show_certificate(file, statement, as_json=as_json)
+    else:
+        _show_evidence(file, statement, as_json=as_json)
+
+
+def _show_certificate(file: Path, certificate: Certificate, *, as_json: bool) -> None:
     if as_json:
         print_json(
             {
+                "kind": "certificate",
+                "tenant": certificate.subject.tenant,
+                "issued_at": certificate.issued_at.isoformat(),
+                "journal": certificate.journal.length,
+                "generation": certificate.generation,
+                "key_arn": str(certificate.key_arn),
+                "moved_to": certificate.moved_to,
+                "data_keys": certificate.data_keys,
+            }
+        )
+        return
+    click.echo(f"{file}: the signature holds, for tenant {certificate.subject.tenant} at journal entry", nl=False)
+    click.echo(f" {certificate.journal.length}, of {certificate.issued_at:%Y-%m-%d %H:%M} UTC")
+    click.echo(f"no data key was left then under {certificate.key_arn}, the key of generation", nl=False)
+    click.echo(f" {certificate.generation}: they had moved to generation {certificate.moved_to}")
+    click.echo(
+        f"{certificate.data_keys} data keys of the ledger were each proved to open under the key they were under"
+    )
+
+
+def _show_evidence(file: Path, evidence: Evidence, *, as_json: bool) -> None:
+    if as_json:
+        print_json(
+            {
+                "kind": "evidence",
                 "tenant": evidence.subject.tenant,
                 "issued_at": evidence.issued_at.isoformat(),
                 "expires_at": evidence.expires_at.isoformat(),

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from cli.options import MoveOptions
     from engine.declaration import Declaration
-    from engine.lifecycle import TenantState
+    from engine.lifecycle import Generation, TenantState
 
 
 @click.command("rotate")
@@ -45,7 +45,8 @@ def command(
 
     The new key is validated first; on failure the old one stays in force. Both stay usable throughout. The
     rotation is complete when nothing is left under an older key, every data key is proved to open under the
-    new one, and `keyturn confirm` has recorded that the Druva console shows its ARN.
+    new one, and `keyturn confirm` has recorded that the Druva console shows its ARN. Asked again for a rotation
+    that is complete, it says so and changes nothing.
     """
     from cli.key_change import paced, require_valid, rewrap, show_next
     from cli.workspace import (
@@ -58,6 +59,7 @@ def command(
         refuse_local_ledger_in_ci,
     )
     from engine.arn import parse_key_arn
+    from engine.errors import ExitCode
     from engine.lifecycle import Rotate
     from engine.transitions import carry_out
 
@@ -66,6 +68,9 @@ def command(
     refuse_local_ledger_in_ci(workspace, allowed=local_ledger)
     ledger = workspace.ledger()
     state = ledger.head().state
+    if done := _is_complete(state, number, str(given) if given is not None else None):
+        _tell_complete(done, as_json=as_json)
+        return ExitCode.DONE
     connections = connect_kms(workspace, vendor_profile)
     callers = paced(workspace, connections, move)
     if _is_in_flight(state, number, str(given) if given is not None else None):
@@ -96,6 +101,33 @@ def command(
         click.echo(f"{report.moved} data keys moved to generation {number}")
         show_next(workspace, report)
     return report.exit_code
+
+
+def _is_complete(state: TenantState, number: int, key_arn: str | None) -> Generation | None:
+    """The generation, where this rotation to it is complete: a pipeline may ask again."""
+    current = state.current
+    if current is None or current.number != number or state.rotation is not None or current.integrated_at is None:
+        return None
+    return current if key_arn is None or key_arn == str(current.key_arn) else None
+
+
+def _tell_complete(generation: Generation, *, as_json: bool) -> None:
+    if as_json:
+        print_json(
+            {
+                "generation": generation.number,
+                "key_arn": str(generation.key_arn),
+                "moved": 0,
+                "set_aside": [],
+                "set_aside_count": 0,
+                "complete": True,
+            }
+        )
+        return
+    click.echo(
+        f"generation {generation.number} is current with {generation.key_arn}: the rotation to it was complete"
+        f" at {generation.integrated_at:%Y-%m-%d %H:%M} UTC, and nothing is left to move"
+    )
 
 
 def _is_in_flight(state: TenantState, number: int, key_arn: str | None) -> bool:

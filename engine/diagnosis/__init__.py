@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from engine.diagnosis.access import compare_access
 from engine.diagnosis.key import compare_kind, compare_last_use, compare_replicas, compare_state
-from engine.diagnosis.model import Aliases, Case, Difference, KeyFacts, unseen
+from engine.diagnosis.model import Aliases, Case, Difference, KeyFacts, ReplicaFacts, unseen
 from engine.diagnosis.tenant import compare_census, compare_declared_state, compare_tenant
 from engine.lifecycle import GenerationState
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from engine.ledger.interface import Census
     from engine.lifecycle import TenantState
 
-__all__ = ["Aliases", "Difference", "KeyFacts", "diagnose"]
+__all__ = ["Aliases", "Difference", "KeyFacts", "ReplicaFacts", "diagnose"]
 
 _LET_GO = {GenerationState.RELEASED, GenerationState.DELETED}
 

@@ -16,7 +16,7 @@ from engine.access import (
     parse_key_policy,
     vendor_excess,
 )
-from engine.arn import principal_account
+from engine.arn import parse_key_arn, principal_account
 from engine.declaration import GENERATION_TAG, TENANT_TAG
 from engine.diagnosis.model import Case, Difference, unseen
 from engine.errors import InputError
@@ -24,6 +24,7 @@ from engine.errors import InputError
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from engine.arn import KeyArn
     from engine.declaration import Declaration
     from engine.kms import KeyDetails
     from engine.lifecycle import TenantState
@@ -36,10 +37,10 @@ def compare_access(
 ) -> Iterator[Difference]:
     """What policy, grants and tags give the vendor, against what it needs and what is declared."""
     facts = case.facts
+    yield from _replicas(declaration, state, case)
     for what, value in (("policy", facts.policy), ("grants", facts.grants), ("tags", facts.tags)):
         if value is None:
-            reason = facts.troubles.get(what, "nobody looked")
-            yield unseen(case.number, f"key {what}", reason, "Whether the key is as declared is not known.")
+            yield unseen(case.number, f"key {what}", case.why_not(what), "Whether the key is as declared is not known.")
     yield from _tags(declaration, case)
     if facts.grants is not None:
         yield from _grants(declaration, state, case, facts.grants)
@@ -52,7 +53,7 @@ def compare_access(
         yield Difference(case.number, "key policy", error.message, "a policy that can be read", meaning, _DEPLOY)
         return
     if facts.grants is not None:
-        yield from _vendor(declaration, state, case, details, policy, facts.grants)
+        yield from _vendor(declaration, state, case, case.known.key_arn, details.state, policy, facts.grants)
     if case.expected_policy is not None and policy.canonical() != parse_key_policy(case.expected_policy).canonical():
         yield Difference(
             case.number,
@@ -64,15 +65,35 @@ def compare_access(
         )
 
 
+def _replicas(declaration: Declaration, state: TenantState, case: Case) -> Iterator[Difference]:
+    """The vendor's access to each replica, which has a policy and grants of its own."""
+    for text, seen in case.facts.replicas.items():
+        if seen is None:
+            continue  # told with the replicas' states
+        if seen.policy is None or seen.grants is None:
+            what = "policy" if seen.policy is None else "grants"
+            meaning = f"Whether the vendor can use {text} is not known."
+            yield unseen(case.number, f"replica {what}", case.why_not(f"{what} {text}"), meaning)
+            continue
+        try:
+            policy = parse_key_policy(seen.policy)
+        except InputError as error:
+            meaning = f"Whether the vendor can use {text} is not known."
+            yield Difference(case.number, "replica policy", error.message, "one that can be read", meaning, _DEPLOY)
+            continue
+        yield from _vendor(declaration, state, case, parse_key_arn(text), seen.state, policy, seen.grants)
+
+
 def _vendor(
     declaration: Declaration,
     state: TenantState,
     case: Case,
-    details: KeyDetails,
+    arn: KeyArn,
+    key_state: KeyState,
     policy: KeyPolicy,
     grants: tuple[Grant, ...],
 ) -> Iterator[Difference]:
-    arn = case.known.key_arn
+    on = "" if arn == case.known.key_arn else f" on {arn}"
     vendor = Caller.account(declaration.vendor.account_id, arn.partition)
     verdicts = {
         action.removeprefix("kms:"): evaluate(
@@ -88,17 +109,17 @@ def _vendor(
         yield Difference(
             case.number,
             "vendor access",
-            f"lacks {', '.join(lacking)}",
+            f"lacks {', '.join(lacking)}{on}",
             "all that backups and restores need",
             "Backups and restores of what stands under this key fail.",
             _DEPLOY,
         )
     left = [name for name, verdict in verdicts.items() if verdict is not Verdict.NO]
-    if state.revoked and details.state is KeyState.ENABLED and left:
+    if state.revoked and key_state is KeyState.ENABLED and left:
         yield Difference(
             case.number,
             "revocation",
-            f"an enabled key, on which the vendor has {', '.join(left)}",
+            f"{f'the enabled replica {arn}' if on else 'an enabled key'}, on which the vendor has {', '.join(left)}",
             "a disabled key, or none of the vendor's statements and grants",
             "The vendor can still use what stands under this key.",
             "`keyturn revoke`",
@@ -108,7 +129,7 @@ def _vendor(
         yield Difference(
             case.number,
             "vendor access",
-            f"more than it needs: {names}",
+            f"more than it needs{on}: {names}",
             "what backups and restores need, and nothing else",
             "The vendor could change or destroy your key.",
             _DEPLOY,

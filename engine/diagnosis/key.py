@@ -106,21 +106,21 @@ def compare_replicas(state: TenantState, case: Case, details: KeyDetails) -> Ite
         if arn == own:
             continue
         if seen is None:
-            yield unseen(case.number, "replica", case.facts.troubles.get(arn, "no answer"), f"{arn} is not known.")
-        elif seen is not KeyState.ENABLED and case.known.must_stay_enabled and not state.revoked:
+            yield unseen(case.number, "replica", case.why_not(arn), f"{arn} is not known.")
+        elif seen.state is not KeyState.ENABLED and case.known.must_stay_enabled and not state.revoked:
             yield Difference(
                 case.number,
                 "replica state",
-                f"{arn} is {seen.value}",
+                f"{arn} is {seen.state.value}",
                 KeyState.ENABLED.value,
                 "What reads in that Region cannot open data keys there.",
-                _enabling(seen, arn),
+                _enabling(seen.state, arn),
             )
-        elif seen is KeyState.ENABLED and (state.revoked or not case.known.must_stay_enabled):
+        elif seen.state is KeyState.ENABLED and (state.revoked or not case.known.must_stay_enabled):
             yield Difference(
                 case.number,
                 "replica state",
-                f"{arn} is {seen.value}",
+                f"{arn} is {seen.state.value}",
                 KeyState.DISABLED.value,
                 "Through this replica all that stands under the key can still be read.",
                 "`keyturn revoke`" if state.revoked else f"`aws kms disable-key --key-id {arn}`",
@@ -161,28 +161,30 @@ def compare_kind(case: Case, details: KeyDetails) -> Iterator[Difference]:
 
 
 def compare_last_use(state: TenantState, case: Case) -> Iterator[Difference]:
-    """The last use of an older key, against when a newer one took its place."""
+    """The last use of an older key and its replicas, against when a newer one took its place."""
     current = state.current
     if current is None or current.integrated_at is None:
         return
     if case.known.state not in {GenerationState.RETAINED, GenerationState.RETIRED}:
         return
-    usage = case.facts.usage
-    if usage is None or usage.is_blind:
-        reason = f"recorded since {usage.tracked_since:%Y-%m-%d} only" if usage is not None else None
-        reason = reason or case.facts.troubles.get("usage", "nobody looked")
-        yield unseen(case.number, "last use", reason, "Whether something still uses the old key is not known.")
-        return
-    used = usage.last_used_at
-    if used is not None and used > current.integrated_at:
-        yield Difference(
-            case.number,
-            "last use",
-            f"{used:%Y-%m-%d %H:%M} UTC",
-            f"before {current.integrated_at:%Y-%m-%d %H:%M} UTC, when generation {current.number} was integrated",
-            "Something still depends on the old key.",
-            "find out what uses it in CloudTrail; do not retire or release it",
-        )
+    usages = {str(case.known.key_arn): case.facts.usage}
+    usages |= {arn: seen.usage for arn, seen in case.facts.replicas.items() if seen is not None}
+    for arn, usage in usages.items():
+        where = "" if arn == str(case.known.key_arn) else f" of {arn}"
+        if usage is None or usage.is_blind:
+            reason = case.why_not(f"usage {arn}" if where else "usage")
+            reason = f"recorded since {usage.tracked_since:%Y-%m-%d} only" if usage is not None else reason
+            meaning = f"Whether something still uses the old key{where} is not known."
+            yield unseen(case.number, "last use", reason, meaning)
+        elif usage.last_used_at is not None and usage.last_used_at > current.integrated_at:
+            yield Difference(
+                case.number,
+                "last use",
+                f"{usage.last_used_at:%Y-%m-%d %H:%M} UTC{where}",
+                f"before {current.integrated_at:%Y-%m-%d %H:%M} UTC, when generation {current.number} was integrated",
+                "Something still depends on the old key.",
+                "find out what uses it in CloudTrail; do not retire or release it",
+            )
 
 
 def _enabling(seen: KeyState, key_arn: str) -> str:

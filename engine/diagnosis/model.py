@@ -15,6 +15,23 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
+class ReplicaFacts:
+    """What its own Region shows of another key of the family; a part that it did not show is None.
+
+    Attributes:
+        state: The key state.
+        policy: The key policy, JSON: each replica has one of its own.
+        grants: The grants: each replica has its own.
+        usage: The last use there.
+    """
+
+    state: KeyState
+    policy: str | None = None
+    grants: tuple[Grant, ...] | None = None
+    usage: KeyUsage | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class KeyFacts:
     """What KMS shows of one key; a part that it did not show is None, with the reason in `troubles`.
 
@@ -26,8 +43,9 @@ class KeyFacts:
         tags: The tags.
         rotation_days: After how many days KMS rotates the material; 0 for never.
         usage: The last use.
-        replicas: The states of the other keys of its family by ARN; None for one that could not be looked at.
-        troubles: Why a part is missing, by its name: `details`, `policy`, `grants`, `tags`, `rotation`, `usage`.
+        replicas: The other keys of its family by ARN; None for one that could not be looked at.
+        troubles: Why a part is missing, by its name: `details`, `policy`, `grants`, `tags`, `rotation`, `usage`;
+            of a replica by its ARN, or the part's name, a blank and the ARN.
     """
 
     details: KeyDetails | None
@@ -37,7 +55,7 @@ class KeyFacts:
     tags: Mapping[str, str] | None = None
     rotation_days: int | None = None
     usage: KeyUsage | None = None
-    replicas: Mapping[str, KeyState | None] = field(default_factory=dict)
+    replicas: Mapping[str, ReplicaFacts | None] = field(default_factory=dict)
     troubles: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -82,6 +100,10 @@ class Case:
     facts: KeyFacts
     expected_policy: str | None
     data_keys: int
+
+    def why_not(self, what: str) -> str:
+        """Why a part is missing."""
+        return self.facts.troubles.get(what, "nobody looked")
 
     @property
     def number(self) -> int:

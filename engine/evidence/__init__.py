@@ -14,7 +14,13 @@ from engine.evidence.keys import (
     create_key_file,
     read_verification_key,
 )
-from engine.evidence.reading import Expected, read_certificate, read_checkpoint, read_evidence
+from engine.evidence.reading import (
+    Expected,
+    read_certificate,
+    read_checkpoint,
+    read_evidence,
+    read_evidence_or_certificate,
+)
 from engine.evidence.statements import (
     Certificate,
     Checkpoint,
@@ -45,6 +51,7 @@ __all__ = [
     "read_certificate",
     "read_checkpoint",
     "read_evidence",
+    "read_evidence_or_certificate",
     "read_verification_key",
     "sign_statement",
 ]

@@ -83,7 +83,25 @@ def read_evidence(name: str, data: bytes, key: VerificationKey, expected: Expect
         InputError: It is no such document.
         UntrustedError: It proves nothing here; the message says why.
     """
-    document = _verified(name, data, key, EVIDENCE)
+    return _checked_evidence(name, _verified(name, data, key, EVIDENCE), expected, now)
+
+
+def read_certificate(name: str, data: bytes, key: VerificationKey, expected: Expected, now: datetime) -> Certificate:
+    """Read and check a certificate; arguments and errors as `read_evidence`."""
+    return _checked_certificate(name, _verified(name, data, key, CERTIFICATE), expected, now)
+
+
+def read_evidence_or_certificate(
+    name: str, data: bytes, key: VerificationKey, expected: Expected, now: datetime
+) -> Evidence | Certificate:
+    """Read and check whichever of the two it is; arguments and errors as `read_evidence`."""
+    document = _verified(name, data, key, EVIDENCE, CERTIFICATE)
+    if document["kind"] == CERTIFICATE:
+        return _checked_certificate(name, document, expected, now)
+    return _checked_evidence(name, document, expected, now)
+
+
+def _checked_evidence(name: str, document: dict[str, Any], expected: Expected, now: datetime) -> Evidence:
     evidence = _read(name, lambda: _evidence(document))
     _check_binding(name, evidence.subject, expected)
     _check_issued(name, evidence.issued_at, now)
@@ -107,12 +125,15 @@ def read_evidence(name: str, data: bytes, key: VerificationKey, expected: Expect
     return evidence
 
 
-def read_certificate(name: str, data: bytes, key: VerificationKey, expected: Expected, now: datetime) -> Certificate:
-    """Read and check a certificate; arguments and errors as `read_evidence`."""
-    document = _verified(name, data, key, CERTIFICATE)
+def _checked_certificate(name: str, document: dict[str, Any], expected: Expected, now: datetime) -> Certificate:
     certificate = _read(name, lambda: _certificate(document))
     _check_binding(name, certificate.subject, expected)
     _check_issued(name, certificate.issued_at, now)
+    for number, key_arn in expected.key_arns:
+        if number == certificate.generation and str(certificate.key_arn) != key_arn:
+            raise UntrustedError(
+                f"{name} says that generation {number} is {certificate.key_arn}, declared is {key_arn}"
+            )
     return certificate
 
 
@@ -128,7 +149,7 @@ def read_checkpoint(name: str, data: bytes, key: VerificationKey, expected: Expe
     return checkpoint
 
 
-def _verified(name: str, data: bytes, key: VerificationKey, kind: str) -> dict[str, Any]:
+def _verified(name: str, data: bytes, key: VerificationKey, *kinds: str) -> dict[str, Any]:
     """The statement of a document whose signature holds."""
     if len(data) > MAX_BYTES:
         raise InputError(f"{name} is larger than {MAX_BYTES // 1024} KiB")
@@ -146,9 +167,10 @@ def _verified(name: str, data: bytes, key: VerificationKey, kind: str) -> dict[s
             "give the public key of the ledger's owner with --evidence-key",
         )
     key.verify(canonical, value)
-    if not isinstance(statement, dict) or statement.get("kind") != kind:
-        found = statement.get("kind") if isinstance(statement, dict) else None
-        raise UntrustedError(f"{name} is a statement of the kind {found!r}, not {kind!r}")
+    found = statement.get("kind") if isinstance(statement, dict) else None
+    if not isinstance(statement, dict) or found not in kinds:
+        wanted = " or ".join(repr(kind) for kind in kinds)
+        raise UntrustedError(f"{name} is a statement of the kind {found!r}, not {wanted}")
     return statement
 
 

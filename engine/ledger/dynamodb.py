@@ -442,16 +442,18 @@ def open_dynamodb_ledger(table: DynamoDbTable, tenant: str) -> DynamoDbLedger | 
     """Open a tenant's ledger, or None where the table has none of it.
 
     Raises:
-        InputError: There is no such table.
+        InputError: There is no such table, or the ledger is of a version that this one does not know.
         AwsError: DynamoDB said no or cannot be reached.
-        DamagedError: It is of a schema version that this one does not know.
+        DamagedError: It has no schema version.
     """
     item = table.get(head_key(tenant))
     if item is None:
         return None
     if item.get("schema_version") != number(SCHEMA_VERSION):
         found = item.get("schema_version", {}).get("N")
-        raise DamagedError(
+        if found is None:
+            raise DamagedError(f"the ledger of {tenant!r} in the table {table.name!r} has no schema version")
+        raise InputError(
             f"the ledger of {tenant!r} in the table {table.name!r} has schema version {found};"
             f" this version of Keyturn reads {SCHEMA_VERSION}",
             "use the version of Keyturn that wrote it, or a newer one",

@@ -321,8 +321,8 @@ def open_sqlite_ledger(path: Path) -> SqliteLedger:
     """Open an existing ledger; one with an older schema is copied and brought up to date.
 
     Raises:
-        InputError: There is none.
-        DamagedError: The file is not a ledger, or of a newer version than this one.
+        InputError: There is none, or it is one of a newer version of Keyturn.
+        DamagedError: The file is not a ledger.
         MachineError: It cannot be opened.
     """
     if not path.exists():

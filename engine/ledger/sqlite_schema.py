@@ -15,7 +15,7 @@ from contextlib import closing
 from typing import TYPE_CHECKING
 
 from engine.durable import synchronise
-from engine.errors import DamagedError, MachineError
+from engine.errors import DamagedError, InputError, MachineError
 from engine.ledger.sqlite_connection import translated
 
 if TYPE_CHECKING:
@@ -77,7 +77,8 @@ def require_schema(connection: sqlite3.Connection, path: Path, steps: Sequence[S
         The copy that was made of an older one, or None where it was up to date.
 
     Raises:
-        DamagedError: It is not a ledger, or a newer one.
+        DamagedError: It is not a ledger.
+        InputError: It is one of a newer version of Keyturn.
         MachineError: The copy cannot be made, or the file not be written; it has the old schema then.
     """
     if connection.execute("PRAGMA application_id").fetchone()[0] != APPLICATION_ID:
@@ -103,8 +104,10 @@ def _version(connection: sqlite3.Connection) -> int:
 
 def _known_version(connection: sqlite3.Connection, path: Path, steps: Sequence[Step]) -> int:
     found = _version(connection)
-    if not 0 < found <= len(steps):
-        raise DamagedError(
+    if found < 1:
+        raise DamagedError(f"the ledger {str(path)!r} has schema version {found}, which no version wrote")
+    if found > len(steps):
+        raise InputError(
             f"the ledger {str(path)!r} has schema version {found}; this version of Keyturn reads {len(steps)}",
             "use the version of Keyturn that wrote it, or a newer one",
         )

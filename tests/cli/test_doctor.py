@@ -9,7 +9,9 @@ import pytest
 
 from stacks.key_policy import key_policy
 from tests.builders import CUSTOMER, REGION, VENDOR, declaration, declared_generations
+from tests.cli.conftest import VENDOR as AS_VENDOR
 from tests.cli.test_revoke import declared, grants, rotated, statements, with_replicas
+from tests.tenant_keys import make_key
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -170,3 +172,31 @@ def test_replicas_are_held_against_the_declared_ones_each_with_its_state(reposit
     assert "none in eu-west-2" in seen
     assert "one in eu-west-3" in seen
     assert f"{replica} is Disabled" in seen
+
+
+@pytest.mark.requirement("EKM-34")
+def test_a_replica_on_which_the_vendor_has_no_access_is_told(repository: Repository) -> None:
+    first = with_replicas(repository, "eu-west-1", declared="[eu-west-1]")
+    replica, there = first.replace(REGION, "eu-west-1"), repository.customer.client("kms", "eu-west-1")
+    assert "vendor access" not in differences(repository)
+    policy = json.loads(there.get_key_policy(KeyId=replica, PolicyName="default")["Policy"])
+    policy["Statement"] = [one for one in policy["Statement"] if VENDOR not in json.dumps(one["Principal"])]
+    there.put_key_policy(KeyId=replica, Policy=json.dumps(policy))
+    found = differences(repository)["vendor access"]
+    assert found["seen"].endswith(f"on {replica}")
+    assert "Decrypt" in found["seen"]
+    assert "Backups and restores" in found["meaning"]
+
+
+@pytest.mark.requirement("EKM-33")
+def test_a_use_of_the_old_keys_replica_after_the_rotation_is_told(repository: Repository) -> None:
+    first = with_replicas(repository, "eu-west-1", declared="[eu-west-1]")
+    replica, there = first.replace(REGION, "eu-west-1"), repository.customer.client("kms", "eu-west-1")
+    second = make_key(repository.customer, repository.declare(declared_generations(2)), 2)
+    assert repository.keyturn("rotate", "--to", "2", "--key-arn", second, *AS_VENDOR).exit_code == 0
+    assert repository.keyturn("confirm", "2", "--key-arn", second).exit_code == 0
+    assert "last use" not in differences(repository)
+    there.create_grant(KeyId=replica, GranteePrincipal=f"arn:aws:iam::{CUSTOMER}:root", Operations=["Encrypt"])
+    there.encrypt(KeyId=replica, Plaintext=b"somebody else's data")
+    found = differences(repository)["last use"]
+    assert found["seen"].endswith(f"of {replica}")

@@ -7,6 +7,8 @@ import stat
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import pytest
+
 from tests.builders import declared_generations
 from tests.cli.test_revoke import rotated
 
@@ -175,3 +177,29 @@ def test_evidence_is_signed_with_a_key_that_never_leaves_kms(repository: Reposit
     ended = repository.keyturn("status", "--evidence", "evidence.json", "--signing-key", other)
     assert ended.exit_code == 3
     assert "is not an Ed25519 key" in ended.err
+
+
+@pytest.mark.requirement("EKM-33")
+def test_a_certificate_that_stands_alone_is_read_and_checked(repository: Repository, tmp_path_factory: Any) -> None:
+    first, second = rotated(repository)
+    assert repository.keyturn("confirm", "2", "--key-arn", second).exit_code == 0
+    key, public = signing_key(repository, tmp_path_factory)
+    made = repository.keyturn("evidence", "certificate", "1", "certificate.json", "--signing-key", key)
+    assert made.exit_code == 0, made.err
+    arguments = ("evidence", "check", "certificate.json", "--evidence-key", public)
+    assert "made with a sandbox" in repository.keyturn(*arguments).err
+    checked = repository.keyturn(*arguments, "--sandbox")
+    assert checked.exit_code == 0, checked.err
+    assert f"no data key was left then under {first}" in checked.out
+    document = repository.keyturn(*arguments, "--sandbox", "--json").document
+    assert (document["kind"], document["generation"], document["moved_to"]) == ("certificate", 1, 2)
+    text = (repository.folder / "ekm.yaml").read_text()
+    repository.declare(text.replace("description: first key", f"key_arn: {second}"))
+    contradicted = repository.keyturn(*arguments, "--sandbox")
+    assert contradicted.exit_code == 3
+    assert "says that generation 1 is" in contradicted.err
+    repository.declare(text)
+    (repository.folder / "certificate.json").write_text(
+        (repository.folder / "certificate.json").read_text().replace('"moved_to"', '"moved_so"')
+    )
+    assert repository.keyturn(*arguments, "--sandbox").exit_code == 3

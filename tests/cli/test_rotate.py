@@ -212,3 +212,17 @@ def test_a_name_that_could_not_be_shown_is_a_usage_error(repository: Repository,
     before = repository.ledger_state()
     assert repository.keyturn("confirm", "2", "--key-arn", arn, "--by", name).exit_code == 2
     assert repository.ledger_state() == before
+
+
+def test_a_rotation_that_is_complete_says_so_when_it_is_asked_for_again(repository: Repository) -> None:
+    repository.enabled()
+    second = repository.with_second_generation()
+    assert repository.keyturn("rotate", "--to", "2", "--key-arn", second, *VENDOR).exit_code == 0
+    assert repository.keyturn("confirm", "2", "--key-arn", second).exit_code == 0
+    before = repository.ledger_state()
+    for arguments in ((), ("--key-arn", second)):
+        ended = repository.keyturn("rotate", "--to", "2", *arguments)
+        assert ended.exit_code == 0, ended.err
+        assert "nothing is left to move" in ended.out
+    assert repository.keyturn("rotate", "--to", "2", "--json").document["complete"] is True
+    assert repository.ledger_state() == before

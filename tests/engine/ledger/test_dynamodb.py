@@ -131,7 +131,7 @@ def test_a_ledger_of_a_newer_version_is_refused_with_what_to_do(dynamodb_store: 
         UpdateExpression="SET schema_version = :new",
         ExpressionAttributeValues={":new": {"N": "99"}},
     )
-    with pytest.raises(DamagedError, match="schema version 99"):
+    with pytest.raises(InputError, match="schema version 99"):
         open_dynamodb_ledger(dynamodb_store.connect(), TENANT)
 
 

@@ -77,7 +77,7 @@ def test_a_ledger_of_a_newer_version_is_refused_with_what_to_do(tmp_path: Path) 
     connection = sqlite3.connect(path)
     connection.execute("PRAGMA user_version = 99")
     connection.close()
-    with pytest.raises(DamagedError) as caught:
+    with pytest.raises(InputError) as caught:
         open_sqlite_ledger(path)
     assert "schema version 99" in caught.value.message
 
