@@ -49,7 +49,7 @@ try:
         TerraformResourceLifecycle,
         TerraformStack,
     )
-    from constructs import Construct, IConstruct, IValidation
+    from constructs import Construct, IConstruct
 except ModuleNotFoundError as error:
     raise MachineError(
         f"the stacks need CDKTF, which is not installed (no module {error.name!r})",
@@ -69,7 +69,6 @@ __all__ = [
     "Fn",
     "IAspect",
     "IConstruct",
-    "IValidation",
     "S3Backend",
     "TerraformOutput",
     "TerraformProvider",

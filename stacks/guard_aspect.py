@@ -1,79 +1,60 @@
 """The guards in the construct tree: an aspect that runs in every synthesis of a tenant's stack.
 
 The aspect stands at a post of its own in the stack, so that CDKTF calls it once and not for every resource.
-There all that the stack is about to emit is judged, resource by resource; a refusal stands as an error
-annotation, so the synthesis ends before the stack is written. What only the whole stack can tell
-(`every_generation`) is a validation, which runs after all aspects.
+There all that the stack is about to emit is judged, resource by resource and as a whole; a refusal stands as an
+error annotation, so the synthesis ends before the stack is written.
+
+The document that was judged is kept, and it is what the stack writes: to make it anew would cost as much again,
+and could bring what no guard has seen.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from stacks.cdktf_imports import (
-    Annotations,
-    Aspects,
-    Construct,
-    IAspect,
-    IValidation,
-    implements,
-)
+from stacks.cdktf_imports import Annotations, Aspects, Construct, IAspect, implements
 from stacks.findings import EmittedResource
 from stacks.guards import judge_generations, judge_resource
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
     from engine.declaration import Declaration
-    from stacks.cdktf_imports import IConstruct, TerraformStack
+    from stacks.cdktf_imports import IConstruct
     from stacks.findings import Finding
+    from stacks.tenant_stack import TenantStack
 
 
 @implements(IAspect)
-class _ResourceGuard:
-    """Judges each resource of the stack, and remembers what it saw."""
+class Guards(Construct):
+    """The guards of one stack, with what they judged and found in the last synthesis.
 
-    def __init__(self, stack: TerraformStack, declaration: Declaration) -> None:
+    Attributes:
+        judged: The stack's document as the guards saw it; None before the first synthesis.
+        findings: Every refusal, in the order of the stack.
+    """
+
+    def __init__(self, stack: TenantStack, declaration: Declaration) -> None:
+        super().__init__(stack, "guards")
         self._stack = stack
         self._declaration = declaration
-        self.seen: list[EmittedResource] = []
-        self.findings: list[Finding] = []
+        self.judged: Mapping[str, Any] | None = None
+        self.findings: tuple[Finding, ...] = ()
+        Aspects.of(self).add(self)
 
     def visit(self, node: IConstruct) -> None:
-        self.seen.clear()
-        self.findings.clear()
-        for terraform_type, resources in (self._stack.to_terraform().get("resource") or {}).items():
-            for name, attributes in resources.items():
-                resource = EmittedResource(terraform_type, name, attributes)
-                self.seen.append(resource)
-                for finding in judge_resource(self._declaration, resource):
-                    self.findings.append(finding)
-                    Annotations.of(node).add_error(str(finding))
+        """Judge what the stack is about to emit; CDKTF calls this in every synthesis."""
+        self.judged = self._stack.to_terraform_anew()
+        self.findings = tuple(self._judge(self.judged.get("resource") or {}))
+        for finding in self.findings:
+            Annotations.of(node).add_error(str(finding))
 
-
-@implements(IValidation)
-class _StackGuard:
-    """Judges the stack as a whole once every resource was seen."""
-
-    def __init__(self, declaration: Declaration, resources: _ResourceGuard) -> None:
-        self._declaration = declaration
-        self._resources = resources
-
-    def validate(self) -> list[str]:
-        findings = judge_generations(self._declaration, self._resources.seen)
-        self._resources.findings.extend(findings)
-        return [str(finding) for finding in findings]
-
-
-class Guards:
-    """The guards of one stack, with what they found in the last synthesis."""
-
-    def __init__(self, stack: TerraformStack, declaration: Declaration) -> None:
-        self._resources = _ResourceGuard(stack, declaration)
-        self._stack = _StackGuard(declaration, self._resources)
-        self._post = Construct(stack, "guards")
-        Aspects.of(self._post).add(self._resources)
-        stack.node.add_validation(self._stack)
-
-    @property
-    def findings(self) -> tuple[Finding, ...]:
-        """Every refusal, in the order of the stack."""
-        return tuple(self._resources.findings)
+    def _judge(self, emitted: Mapping[str, Mapping[str, Any]]) -> Iterator[Finding]:
+        resources = [
+            EmittedResource(terraform_type, name, attributes)
+            for terraform_type, named in emitted.items()
+            for name, attributes in named.items()
+        ]
+        for resource in resources:
+            yield from judge_resource(self._declaration, resource)
+        yield from judge_generations(self._declaration, resources)

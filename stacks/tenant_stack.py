@@ -15,7 +15,7 @@ The state is kept where the declaration says (`stacks.state_backend`).
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from engine.declaration import DeclaredState
 from engine.errors import InputError
@@ -28,6 +28,8 @@ from stacks.resources import KmsAlias, KmsAliasArguments, Lifecycle, Reference
 from stacks.state_backend import keep_state
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from engine.arn import KeyArn
     from engine.declaration import Declaration, DeclaredGeneration
     from stacks.cdktf_imports import Construct
@@ -58,6 +60,23 @@ class TenantStack(TerraformStack):
         self._aliases()
         self._outputs()
         self.guards = Guards(self, declaration)
+
+    def prepare_stack(self) -> None:
+        """Give the stack its backend, which is all that it needs before it is written.
+
+        CDKTF's own would resolve every resource to look for references to other stacks. There are none: all that
+        this stack emits is literal, and what another stack takes from it is prepared there.
+        """
+        self.ensure_backend_exists()
+
+    def to_terraform(self) -> Mapping[str, Any]:
+        """The stack's document, which is the one that the guards judged once they have."""
+        return self.guards.judged or self.to_terraform_anew()
+
+    def to_terraform_anew(self) -> Mapping[str, Any]:
+        """The document of the stack as it stands now."""
+        document: Mapping[str, Any] = super().to_terraform()
+        return document
 
     def arns_for_another_stack(self) -> tuple[str | None, tuple[str, ...]]:
         """The ARN of the current key, if it is known, and those of all keys, replicas included.

@@ -7,16 +7,17 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from engine.errors import ExitCode
-from stacks.cdktf_imports import TerraformResource
+from stacks.cdktf_imports import Aspects, Construct, IAspect, TerraformResource, implements
 from stacks.findings import EmittedResource, GuardError
 from stacks.guards import judge_generations, judge_resource
 from stacks.synthesis import Synthesis
-from tests.stacks.declared import CUSTOMER, VENDOR, declare, emitted
+from tests.stacks.declared import CUSTOMER, VENDOR, declare, emitted, read_stack
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from engine.declaration import Declaration
+    from stacks.cdktf_imports import IConstruct
 
 Change = Callable[[dict[str, Any]], None]
 
@@ -233,6 +234,40 @@ def test_a_second_synthesis_judges_anew(tmp_path: Path) -> None:
     synthesis.write()
     synthesis.write()
     assert synthesis.stacks[0].guards.findings == ()
+
+
+@implements(IAspect)
+class Unprotecting:
+    """Stands for an aspect of a team's own that takes a key's protection away."""
+
+    def __init__(self, synthesis: Synthesis) -> None:
+        self.key = synthesis.stacks[0].keys[1].primary
+        self.visited = 0
+
+    def visit(self, _node: IConstruct) -> None:
+        self.visited += 1
+        self.key.add_override("lifecycle.prevent_destroy", False)
+
+
+def test_what_an_aspect_of_the_whole_stack_changes_is_judged(tmp_path: Path) -> None:
+    synthesis = Synthesis((declare(),), tmp_path)
+    aspect = Unprotecting(synthesis)
+    Aspects.of(synthesis.stacks[0]).add(aspect)
+    with pytest.raises(GuardError):
+        synthesis.write()
+    assert aspect.visited
+    assert not list(tmp_path.rglob("cdk.tf.json"))
+
+
+@pytest.mark.requirement("EKM-33")
+def test_what_an_aspect_changes_behind_the_guards_is_never_written(tmp_path: Path) -> None:
+    synthesis = Synthesis((declare(),), tmp_path)
+    aspect = Unprotecting(synthesis)
+    Aspects.of(Construct(synthesis.stacks[0], "behind_the_guards")).add(aspect)
+    synthesis.write()
+    assert aspect.visited
+    key = read_stack(tmp_path, "northwind")["resource"]["aws_kms_key"]["generation_1"]
+    assert key["lifecycle"] == {"prevent_destroy": True}
 
 
 def test_a_key_that_no_generation_declares_ends_the_synthesis(tmp_path: Path) -> None:
