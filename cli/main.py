@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import click
 
 from cli.display import show_error, show_usage_error
+from engine.collection import leave_to_the_end
 from engine.errors import ExitCode, KeyturnError, MachineError
 
 if TYPE_CHECKING:
@@ -105,7 +106,9 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     Args:
         arguments: Without the program's name; the process's own where it is None.
     """
-    sys.exit(run(arguments))
+    exit_code = run(arguments)
+    leave_to_the_end()
+    sys.exit(exit_code)
 
 
 def run(arguments: Sequence[str] | None = None) -> int:

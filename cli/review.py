@@ -9,6 +9,7 @@ from pathlib import Path
 import click
 
 from cli.options import declaration_option, json_option
+from engine.collection import without_collection
 from engine.errors import ExitCode, InputError, MachineError
 
 _MAX_PLAN_BYTES = 1024 * 1024 * 1024
@@ -46,6 +47,7 @@ _FILE = click.Path(path_type=Path)
 @click.option("--format", "output_format", type=click.Choice(_FORMATS), default="text", show_default=True)
 @json_option
 @click.option("--output", type=_FILE, metavar="FILE", help="Write the report there instead.")
+@without_collection()
 def command(  # noqa: PLR0913 - one parameter an option
     *,
     plan: str,

@@ -1,20 +1,22 @@
 """What people write, held against its JSON Schema (2020-12), with every mistake in the reader's words.
 
 A schema says in the annotation `expected` what would be right, next to the keyword that refuses; the
-nearest one above the failing keyword is shown. Mistakes come back in the order of the file.
+nearest one above the failing keyword is shown. Mistakes come back in the order of the file. The JSON Schema library is
+loaded where there may be one.
 """
 
 from __future__ import annotations
 
-import difflib
 import json
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-import jsonschema_rs
+from engine.plain_schema import certainly_valid
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    import jsonschema_rs
 
     from engine.errors import Mistake
     from engine.located_yaml import LocatedDocument, PathOfKeys
@@ -23,10 +25,16 @@ _SHOWN = 80
 
 
 @cache
-def load_schema(path: Path) -> tuple[dict[str, Any], jsonschema_rs.Draft202012Validator]:
-    """Load a schema of this project and compile it once a process."""
-    schema = json.loads(path.read_text(encoding="utf-8"))
-    return schema, jsonschema_rs.Draft202012Validator(schema)
+def _load_schema(path: Path) -> dict[str, Any]:
+    schema: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    return schema
+
+
+@cache
+def _compile(path: Path) -> jsonschema_rs.Draft202012Validator:
+    import jsonschema_rs
+
+    return jsonschema_rs.Draft202012Validator(_load_schema(path))
 
 
 def check_schema(document: LocatedDocument, schema_path: Path) -> tuple[Mistake, ...]:
@@ -39,9 +47,11 @@ def check_schema(document: LocatedDocument, schema_path: Path) -> tuple[Mistake,
     Returns:
         Every mistake, in the order of the file; empty where the document is valid.
     """
-    schema, validator = load_schema(schema_path)
+    schema = _load_schema(schema_path)
+    if certainly_valid(document.value, schema):
+        return ()
     mistakes: list[Mistake] = []
-    for error in validator.iter_errors(document.value):
+    for error in _compile(schema_path).iter_errors(document.value):
         mistakes.extend(_mistakes(document, schema, error))
     return tuple(sorted(set(mistakes), key=lambda m: (m.line or 0, m.column or 0, m.message)))
 
@@ -53,6 +63,8 @@ def shown(value: Any) -> str:
 
 
 def _mistakes(document: LocatedDocument, schema: dict[str, Any], error: jsonschema_rs.ValidationError) -> list[Mistake]:
+    import jsonschema_rs
+
     path: PathOfKeys = tuple(error.instance_path)
     kind = error.kind
     name = _name(path)
@@ -71,6 +83,8 @@ def _mistakes(document: LocatedDocument, schema: dict[str, Any], error: jsonsche
 
 
 def _unknown_key(document: LocatedDocument, path: PathOfKeys, known: list[str]) -> Mistake:
+    import difflib
+
     key = str(path[-1])
     near = difflib.get_close_matches(key, known, n=1)
     expected = f"{near[0]!r}" if near else f"one of {', '.join(known)}"

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import gc
-from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from engine.collection import without_collection
 from engine.errors import UntrustedError
 from engine.review.declared import Declared
 from engine.review.events import Event, EventKind
@@ -20,8 +19,6 @@ from engine.review.rules import load_rules, require_rules
 from engine.review.values import printable
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from engine.declaration import Declaration
     from engine.review.custom_rules import CustomRule
     from engine.review.events import Told
@@ -96,20 +93,8 @@ def review_plan(
     if proof is not None and proof.tenant != declared.trusted.tenant:
         raise UntrustedError(f"the evidence is about the tenant {proof.tenant!r}, not {declared.trusted.tenant!r}")
     judged_by = rules or RuleSet(builtin_rules())
-    with _without_collection():
+    with without_collection():
         return _review(read_plan(name, data), declared, judged_by, now or datetime.now(UTC))
-
-
-@contextmanager
-def _without_collection() -> Iterator[None]:
-    """A review makes data and no garbage in cycles: the collector would walk a large plan again and again."""
-    enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if enabled:
-            gc.enable()
 
 
 def _review(plan: Plan, declared: Declared, rules: RuleSet, now: datetime) -> Report:
