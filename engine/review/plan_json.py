@@ -3,6 +3,7 @@
 - UTF-8 or UTF-16 or UTF-32, with or without a byte order mark (PowerShell writes UTF-16).
 - orjson reads what is plain UTF-8, several times faster; whatever it refuses goes to the standard library, which also
   takes the other encodings and numbers, and says where a mistake is.
+- A name that stands twice in one object is refused (`engine.review.plan_names`).
 - Format versions 0 and 1, or none said; another major version is refused, unknown fields are ignored.
 - What is not a plan is refused with what it is instead, where that can be told: a binary plan file, a state,
   the log of `terraform plan -json`, a configuration.
@@ -16,6 +17,7 @@ from typing import Any
 import orjson
 
 from engine.errors import InputError
+from engine.review.plan_names import each_once, require_each_name_once
 from engine.review.values import printable
 
 SUPPORTED_MAJOR_VERSIONS = ("0", "1")
@@ -36,28 +38,31 @@ def parse_plan(name: str, data: bytes) -> dict[str, Any]:
     Raises:
         InputError: It is none; the hint says what to do.
     """
-    document = _parse(name, data)
+    document, quickly = _parse(name, data)
     _require_plan(name, document)
+    if quickly:
+        require_each_name_once(name, data, document)
     return document
 
 
-def _parse(name: str, data: bytes) -> dict[str, Any]:
+def _parse(name: str, data: bytes) -> tuple[dict[str, Any], bool]:
+    """The document, and whether orjson read it, which does not see a name that stands twice."""
     if data.startswith(_ZIP):
         raise InputError(f"{name} is a binary plan file, not JSON", f"{HOW_TO_SHOW}; then review plan.json")
     if not data.strip(b" \t\r\n\0\xef\xbb\xbf\xff\xfe"):
         raise InputError(f"{name} is empty", HOW_TO_SHOW)
     try:
-        document = orjson.loads(data)
+        document, quickly = orjson.loads(data), True
     except orjson.JSONDecodeError:
-        document = _parse_slowly(name, data)
+        document, quickly = _parse_slowly(name, data), False
     if not isinstance(document, dict):
         raise InputError(f"{name} is JSON, but not a plan: it holds {kind_of(document)}", HOW_TO_SHOW)
-    return document
+    return document, quickly
 
 
 def _parse_slowly(name: str, data: bytes) -> Any:
     try:
-        return json.loads(data)
+        return json.loads(data, object_pairs_hook=each_once(name))
     except UnicodeDecodeError as error:
         raise InputError(
             f"{name} is not JSON text: the byte at offset {error.start} is not valid", HOW_TO_SHOW

@@ -1,0 +1,145 @@
+"""A name with two values in one object of a plan is refused, wherever and however it is written."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from engine.errors import InputError
+from engine.review.plan_names import NamedTwiceError, each_once
+from engine.review.plan_reader import read_plan
+from tests.engine.review.plan_builder import PlanBuilder
+
+PLAN = PlanBuilder().add("aws_kms_key", 1, ("update",), after={"is_enabled": False}).plan()
+COMPACT = json.dumps(PLAN, separators=(",", ":"))
+PRETTY = json.dumps(PLAN, indent=2)
+
+
+def _twice(text: str, name: str, value: Any, colon: str = ":") -> str:
+    """The plan with a name put once more, before its first place."""
+    first = text.index(f'"{name}"')
+    return f'{text[:first]}"{name}"{colon}{json.dumps(value)},{text[first:]}'
+
+
+@pytest.mark.parametrize("colon", [":", " :", "\n :", "\t\r\n:"])
+@pytest.mark.parametrize("text", [COMPACT, PRETTY], ids=["compact", "pretty"])
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("resource_changes", []),
+        ("format_version", "1.0"),
+        ("actions", ["no-op"]),
+        ("change", {}),
+        ("is_enabled", None),
+        ("policy", "{}"),
+    ],
+)
+def test_a_name_twice_is_refused(text: str, name: str, value: Any, colon: str) -> None:
+    with pytest.raises(InputError) as caught:
+        read_plan("plan.json", _twice(text, name, value, colon).encode())
+    assert caught.value.message == f'plan.json says two things of "{name}" in one object: which counts is not told'
+    assert caught.value.hint is not None
+
+
+def test_a_name_that_is_written_with_escapes_is_the_same_name() -> None:
+    data = COMPACT.replace('"resource_changes":', '"resource\\u005fchanges":[],"resource_changes":', 1)
+    with pytest.raises(NamedTwiceError):
+        read_plan("plan.json", data.encode())
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16"])
+def test_in_any_encoding_is_refused(encoding: str) -> None:
+    with pytest.raises(NamedTwiceError):
+        read_plan("plan.json", _twice(COMPACT, "actions", ["no-op"]).encode(encoding))
+
+
+@pytest.mark.parametrize("text", [COMPACT, PRETTY], ids=["compact", "pretty"])
+def test_a_name_twice_that_says_the_same_hides_nothing(text: str) -> None:
+    assert len(read_plan("plan.json", _twice(text, "actions", ["update"]).encode()).changes) == 1
+    with pytest.raises(NamedTwiceError):  # for Python, 1 is True
+        read_plan("plan.json", _twice(text, "multi_region", 0).encode())
+
+
+def test_a_name_that_may_be_a_customers_value_is_not_shown() -> None:
+    data = COMPACT.replace('"keyturn:tenant":', '"CANARY":1,"CANARY":2,"keyturn:tenant":', 1)
+    with pytest.raises(NamedTwiceError) as caught:
+        read_plan("plan.json", data.encode())
+    assert "CANARY" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "description",
+    [
+        '"resource_changes":',
+        '"actions" : []',
+        "ends in a backslash \\",
+        "<a> & <b>",
+        "\u2028 ü 😀",
+        '\\":',
+    ],
+)
+@pytest.mark.parametrize("style", ["compact", "pretty", "as Terraform writes it", "with spaces before colons"])
+def test_no_value_is_taken_for_a_name(description: str, style: str) -> None:
+    plan = PlanBuilder().add("aws_kms_key", 1, after={"description": description, description: 1}).plan()
+    text = {
+        "compact": lambda: json.dumps(plan, separators=(",", ":"), ensure_ascii=False),
+        "pretty": lambda: json.dumps(plan, indent=2),
+        "as Terraform writes it": lambda: _as_go_writes_it(plan),
+        "with spaces before colons": lambda: json.dumps(plan, separators=(",", " : ")),
+    }[style]()
+    assert len(read_plan("plan.json", text.encode()).changes) == 1
+
+
+def _as_go_writes_it(plan: Any) -> str:
+    text = json.dumps(plan, separators=(",", ":"), ensure_ascii=False)
+    for plain, escaped in (("<", "\\u003c"), (">", "\\u003e"), ("&", "\\u0026"), ("\u2028", "\\u2028")):
+        text = text.replace(plain, escaped)
+    return f"{text}\n"
+
+
+def test_a_plan_nested_more_deeply_than_its_check_writes_is_read_all_the_same() -> None:
+    nested: Any = 1
+    for _ in range(400):
+        nested = [nested]
+    plan = {**PLAN, "variables": {"v": {"value": nested}}}
+    assert len(read_plan("plan.json", json.dumps(plan).encode()).changes) == 1
+    with pytest.raises(NamedTwiceError):
+        read_plan("plan.json", _twice(json.dumps(plan), "actions", ["no-op"]).encode())
+
+
+_SCALARS = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False)
+_NAMES = st.sampled_from(["a", "b", 'c":', "d\\", "<e>", "ü", " :", '\\":', ""])
+
+
+def _objects(inner: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
+    """JSON texts of objects of which a name may stand twice, in any spelling and with any spaces."""
+    spaces = st.sampled_from(["", " ", "\n\t"])
+    spelled = _NAMES.flatmap(lambda name: st.sampled_from([json.dumps(name), json.dumps(name, ensure_ascii=False)]))
+    pair = st.tuples(spelled, spaces, spaces, inner).map(lambda parts: f"{parts[0]}{parts[1]}:{parts[2]}{parts[3]}")
+    return st.lists(pair, max_size=5).map(lambda pairs: f"{{{','.join(pairs)}}}")
+
+
+_TEXTS = st.recursive(
+    (_SCALARS | _NAMES).map(json.dumps),
+    lambda inner: _objects(inner) | st.lists(inner).map(lambda v: f"[{','.join(v)}]"),
+)
+
+
+@given(_TEXTS)
+def test_exactly_the_objects_that_say_two_things_of_a_name_are_refused(text: str) -> None:
+    data = f'{{"format_version":"1.2","resource_changes":[],"variables":{text}}}'.encode()
+    try:
+        json.loads(data, object_pairs_hook=each_once("plan.json"))
+        twice = False
+    except NamedTwiceError:
+        twice = True
+    try:
+        read_plan("plan.json", data)
+        refused = False
+    except NamedTwiceError:
+        refused = True
+    assert refused is twice
