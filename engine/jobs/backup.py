@@ -12,12 +12,14 @@ from __future__ import annotations
 
 import os
 from contextlib import ExitStack
+from functools import partial
 from typing import TYPE_CHECKING
 
 from engine.catalogue import APPLICATIONS, WorkflowKind
 from engine.envelope.data_keys import LEGAL_HOLD, PAYLOAD
 from engine.errors import DamagedError, InputError
 from engine.jobs.entries import Omission
+from engine.jobs.known_snapshots import find_lost, remember, told_ids
 from engine.jobs.operation import JobContext, OperationKey, writing_key
 from engine.jobs.progress import Planned, Progressed
 from engine.jobs.report import JobReport, Outcome, Problem, ProblemKind, WorkloadResult
@@ -35,6 +37,7 @@ if TYPE_CHECKING:
 
     from engine.catalogue import Workflow
     from engine.jobs.entries import Entry
+    from engine.jobs.known_snapshots import LostSnapshot
     from engine.jobs.snapshot_writer import SnapshotWriter
     from engine.jobs.workloads import Workload
 
@@ -114,7 +117,7 @@ def _back_up(context: JobContext, source: Path, workload: Workload, *, held: boo
         problems = _store(context, source, workload, copies, at)
         # The legal hold copy first: a workload's snapshot is then never newer than what is held of it.
         for copy in reversed(copies):
-            copy.commit(context.clock())
+            copy.commit(context)
         payload = copies[0]
         problems += [problem for copy in copies for problem in copy.problems()]
         grave = any(problem.kind is not ProblemKind.NOTE for problem in problems)
@@ -133,9 +136,10 @@ def _back_up(context: JobContext, source: Path, workload: Workload, *, held: boo
 def _begin(context: JobContext, stack: ExitStack, key: OperationKey, at: datetime, source: str) -> _Copy:
     """Begin a snapshot beside the one before it, which is read as far as it can be."""
     vault, record = context.vault, key.record
-    vault.collect_leftovers(record, lambda: context.told().get(record.workload, ()))
+    vault.collect_leftovers(record, partial(told_ids, context, record))
     reader, damage = None, None
     committed = vault.snapshots(record)
+    lost = find_lost(context, record, committed[-1] if committed else None)
     if committed:
         try:
             reader = vault.open_snapshot(record, key.lease, committed[-1])
@@ -144,15 +148,18 @@ def _begin(context: JobContext, stack: ExitStack, key: OperationKey, at: datetim
             damage = error
     writer = vault.begin_snapshot(record, key.lease, at, source)
     stack.callback(writer.abandon)
-    return _Copy(key, writer, EarlierFiles(reader, damage))
+    return _Copy(key, writer, EarlierFiles(reader, damage), lost)
 
 
 class _Copy:
     """One snapshot in the making under one data key, and the files of the snapshot before it."""
 
-    def __init__(self, key: OperationKey, writer: SnapshotWriter, earlier: EarlierFiles) -> None:
+    def __init__(
+        self, key: OperationKey, writer: SnapshotWriter, earlier: EarlierFiles, lost: LostSnapshot | None
+    ) -> None:
         self._key = key
         self._earlier = earlier
+        self._lost = lost
         self.writer = writer
         self.unchanged = 0
 
@@ -168,19 +175,21 @@ class _Copy:
         self.unchanged += 1
         return True
 
-    def commit(self, at: datetime) -> None:
-        """Let the snapshot appear."""
+    def commit(self, context: JobContext) -> None:
+        """Let the snapshot appear, and have the ledger remember it."""
         self._key.lease.check()
-        self.writer.commit(at)
+        self.writer.commit(context.clock())
+        remember(context, self._key.record, self.writer.snapshot)
 
     def problems(self) -> list[Problem]:
-        """What was wrong with the snapshot before."""
-        damage = self._earlier.damage
-        if damage is None:
-            return []
-        purpose = self._key.record.purpose
-        reason = f"the {purpose} snapshot before is damaged, so files were stored anew: {damage.message}"
-        return [Problem("", ProblemKind.DAMAGED, reason)]
+        """What was wrong with the snapshots before."""
+        damage, purpose, reasons = self._earlier.damage, self._key.record.purpose, []
+        if damage is not None:
+            reasons.append(f"the {purpose} snapshot before is damaged, so files were stored anew: {damage.message}")
+        if self._lost is not None:
+            before = self.writer.previous
+            reasons.append(f"a {purpose} snapshot before is lost: {self._lost.behind(before)}")
+        return [Problem("", ProblemKind.DAMAGED, reason) for reason in reasons]
 
 
 def _store(

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 from engine.catalogue import Delivery, WorkflowKind
 from engine.errors import InputError, KeyturnError, RefusedError
+from engine.jobs.known_snapshots import find_snapshot
 from engine.jobs.link_server import Link, LinkServer, LinkState
 from engine.jobs.mailboxes import PROPRIETARY, MailboxContent, mailbox_place
 from engine.jobs.operation import existing_key
@@ -123,7 +124,8 @@ class _Offer:
         self.file_name = printable(mailbox_place(workload)[-1])
         self.link: Link | None = None
         with existing_key(context, self._label, self._purpose) as key:
-            self._snapshot: SnapshotId = context.vault.find_snapshot(key.record, request.snapshot)
+            self._record = key.record
+            self._snapshot: SnapshotId = find_snapshot(context, key.record, request.snapshot)
             with closing(context.vault.open_snapshot(key.record, key.lease, self._snapshot)):
                 pass
 
@@ -146,7 +148,7 @@ class _Offer:
         server.wait(link)
         if link.state is LinkState.USED and self._given is not None:
             result = self._given.result()
-            return told_of_newer(self._context, self._purpose, self._wanted, self._snapshot, result)
+            return told_of_newer(self._context, self._record, self._wanted, self._snapshot, result)
         raise link.failure or RefusedError(
             "link-ended",
             f"the link for {self._label!r} ended before anybody had downloaded all of it",

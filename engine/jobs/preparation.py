@@ -10,12 +10,14 @@ from __future__ import annotations
 
 import json
 from contextlib import ExitStack
+from functools import partial
 from typing import TYPE_CHECKING
 
 from engine.catalogue import WorkflowKind, find_application
 from engine.envelope.data_keys import PAYLOAD
 from engine.errors import InputError
 from engine.jobs.entries import FileEntry
+from engine.jobs.known_snapshots import remember, told_ids
 from engine.jobs.operation import JobContext, writing_key
 from engine.jobs.report import JobReport, Outcome, WorkloadResult
 from engine.jobs.running import check_workflow, run_job
@@ -69,7 +71,7 @@ def discover(
         at = context.clock()
         content = _inventory(found)
         with writing_key(context, label, PAYLOAD) as key, ExitStack() as stack:
-            context.vault.collect_leftovers(key.record, lambda: context.told().get(label, ()))
+            context.vault.collect_leftovers(key.record, partial(told_ids, context, key.record))
             writer = context.vault.begin_snapshot(key.record, key.lease, at, str(source))
             stack.callback(writer.abandon)
             writer.content.begin_file()
@@ -78,6 +80,7 @@ def discover(
             parts = writer.content.end_file()
             writer.add(FileEntry(INVENTORY_FILE, len(content), 0o600, time_ns, time_ns, 0, settled=False, parts=parts))
             writer.commit(context.clock())
+            remember(context, key.record, writer.snapshot)
             labels = tuple(workload.label for workload in found)
             return WorkloadResult(
                 label, Outcome.COMPLETED, str(writer.snapshot), len(found), len(content), found=labels

@@ -22,6 +22,7 @@ from engine.catalogue import Delivery, Mode, WorkflowKind
 from engine.errors import DamagedError, InputError, RefusedError
 from engine.jobs.destination import Destination, Written
 from engine.jobs.entries import FileEntry, FolderEntry, LinkEntry, Omission, order
+from engine.jobs.known_snapshots import find_snapshot
 from engine.jobs.mailboxes import PROPRIETARY, download_mailbox
 from engine.jobs.operation import JobContext, OperationKey, existing_key
 from engine.jobs.own_places import own_places, refuse_inside
@@ -98,7 +99,7 @@ def _run(context: JobContext, workflow: Workflow, kind: WorkflowKind, request: R
     def operate(label: str) -> WorkloadResult:
         workload = covered_workload(workflow, label)
         with existing_key(context, workload.label, purpose_of(workflow)) as key:
-            snapshot = context.vault.find_snapshot(key.record, request.snapshot)
+            snapshot = find_snapshot(context, key.record, request.snapshot)
             with closing(context.vault.open_snapshot(key.record, key.lease, snapshot)) as reader:
                 if context.measured:
                     context.plan(Planned(begun=1, bytes=_size(context, key, snapshot, request.paths)))
@@ -111,7 +112,7 @@ def _run(context: JobContext, workflow: Workflow, kind: WorkflowKind, request: R
                         result = download_mailbox(context, workload, key, snapshot, request.paths, destination)
                     else:
                         result = _bring_back(context, workload, reader, key, request.paths, destination)
-                return told_of_newer(context, key.record.purpose, request.snapshot, snapshot, result)
+                return told_of_newer(context, key.record, request.snapshot, snapshot, result)
 
     notes = (PROPRIETARY,) if workflow.delivery is Delivery.MAILBOX else ()
     try:

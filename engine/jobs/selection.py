@@ -9,8 +9,8 @@ from engine.catalogue import APPLICATIONS, Custody
 from engine.envelope.data_keys import LEGAL_HOLD, PAYLOAD
 from engine.errors import InputError
 from engine.jobs.entries import FolderEntry, order
+from engine.jobs.known_snapshots import find_lost
 from engine.jobs.report import Outcome, Problem, ProblemKind
-from engine.jobs.snapshot_names import SnapshotId
 from engine.jobs.vault import LATEST
 from engine.jobs.workloads import FILES, LOOSE, is_file_name, parse_label
 from engine.printing import printable
@@ -20,7 +20,9 @@ if TYPE_CHECKING:
     from engine.jobs.entries import Entry
     from engine.jobs.operation import JobContext
     from engine.jobs.report import WorkloadResult
+    from engine.jobs.snapshot_names import SnapshotId
     from engine.jobs.workloads import Workload
+    from engine.ledger.interface import DataKey
 
 
 def purpose_of(workflow: Workflow) -> str:
@@ -71,26 +73,23 @@ def covered_workload(workflow: Workflow, label: str) -> Workload:
 
 
 def told_of_newer(
-    context: JobContext, purpose: str, wanted: str, found: SnapshotId, result: WorkloadResult
+    context: JobContext, record: DataKey, wanted: str, found: SnapshotId, result: WorkloadResult
 ) -> WorkloadResult:
-    """What became of a workload, and that the latest snapshot is not the newest, where the job history says so.
+    """What became of a workload, and that the latest snapshot is not the newest, where that is known.
 
     Args:
         context: What the job works with.
-        purpose: The purpose of the data key; events name no copies on legal hold.
+        record: The data key that was read under.
         wanted: The snapshot that was asked for.
         found: The one that it is.
         result: What became of the workload.
     """
-    if wanted != LATEST or purpose != PAYLOAD:
+    if wanted != LATEST:
         return result
-    told = (SnapshotId.parse(text) for text in context.told().get(result.workload, ()))
-    newer = [snapshot for snapshot in told if snapshot is not None and snapshot.number > found.number]
-    if not newer:
+    lost = find_lost(context, record, found)
+    if lost is None:
         return result
-    newest = max(newer, key=lambda snapshot: snapshot.number)
-    reason = f"the job history tells of snapshot {newest}, newer than {found}, and the vault does not have it"
-    problems = (*result.problems, Problem("", ProblemKind.DAMAGED, reason))
+    problems = (*result.problems, Problem("", ProblemKind.DAMAGED, lost.behind(found)))
     return replace(result, outcome=Outcome.WITH_PROBLEMS, problems=problems)
 
 

@@ -47,7 +47,7 @@ class SnapshotWriter:
     ) -> None:
         self._store = store
         self._place = place
-        self.snapshot = header.snapshot
+        self.snapshot, self.previous = header.snapshot, header.previous
         self._committing = False
         self._sizes: dict[PackName, int] = {}
         self.content = PackWriter(store, place, header.snapshot, keys, pack_bytes)

@@ -22,13 +22,14 @@ from engine.jobs.entries import FileEntry
 from engine.jobs.operation import JobContext, OperationKey, existing_key
 from engine.jobs.pack_check import PackCheck, check_pack
 from engine.jobs.progress import Planned, Progressed
+from engine.jobs.snapshot_names import SnapshotId
 from engine.ledger.interface import LEGAL_HOLD, PAYLOAD, PURPOSES
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
 
     from engine.jobs.entries import Entry
-    from engine.jobs.snapshot_names import PackName, SnapshotId
+    from engine.jobs.snapshot_names import PackName
     from engine.jobs.snapshot_reader import SnapshotReader
     from engine.ledger.interface import DataKey
 
@@ -119,9 +120,13 @@ def verify_vault(context: JobContext, told: Mapping[str, Collection[str]]) -> Va
         if context.ledger.data_key(data_key_id) is None
     ]
     verified = [_verify_data_key(context, key, _Recorded.of(key) in recorded) for key in keys]
+    remembered = [context.ledger.newest_snapshot(key.data_key_id) for key in keys]
     there = {s.text for key in keys for s in context.vault.snapshots(key)}
-    verified = [_with_told(found, told.get(found.workload, ()), there) for found in verified]
     verified = [_with_held(context, key, found) for key, found in zip(keys, verified, strict=True)]
+    verified = [
+        _with_told(found, told.get(found.workload, ()), newest, there)
+        for found, newest in zip(verified, remembered, strict=True)
+    ]
     return VaultVerification(context.vault.location, tuple(verified), tuple(damage))
 
 
@@ -152,13 +157,26 @@ def _key_records(context: JobContext) -> tuple[set[_Recorded], list[str]]:
     return recorded, damage
 
 
-def _with_told(found: VerifiedWorkload, told: Collection[str], there: Collection[str]) -> VerifiedWorkload:
-    """Add the snapshots that the job history tells of and that are not there, to the workload's first result."""
+def _with_told(
+    found: VerifiedWorkload, told: Collection[str], remembered: str | None, there: Collection[str]
+) -> VerifiedWorkload:
+    """Add the snapshots that are not there and that the job history (of the first result) or the ledger tells of.
+
+    A copy on legal hold is named already where that of a snapshot of its time is.
+    """
     named = {damage.snapshot for damage in found.damage}
-    missing = sorted(set(told) - set(there) - named)
-    if not missing or found.purpose != PURPOSES[0]:
+    held = found.purpose == LEGAL_HOLD
+    times = {snapshot.at for text in named if held and (snapshot := SnapshotId.parse(text)) is not None}
+    history = set(told) if found.purpose == PURPOSES[0] else set[str]()
+    newest = None if remembered is None else SnapshotId.parse(remembered)
+    known = history if newest is None or newest.at in times else history | {newest.text}
+    missing = sorted(known - set(there) - named)
+    if not missing:
         return found
-    lost = [Damage(snapshot, "", "is missing: the job history tells of it") for snapshot in missing]
+    lost = [
+        Damage(one, "", f"is missing: the {'job history' if one in history else 'ledger'} tells of it")
+        for one in missing
+    ]
     return VerifiedWorkload(
         found.workload,
         found.purpose,
@@ -180,7 +198,7 @@ def _with_held(context: JobContext, key: DataKey, found: VerifiedWorkload) -> Ve
     times = {copy.at for copy in context.vault.snapshots(key)}
     first = min((snapshot.number for snapshot in snapshots if snapshot.at in times), default=None)
     lost = [s for s in snapshots if first is not None and s.number > first and s.at not in times]
-    damage = [Damage("", "", f"the copy that was made with snapshot {snapshot} is missing") for snapshot in lost]
+    damage = [Damage(one.text, "", f"the copy that was made with snapshot {one} is missing") for one in lost]
     return replace(found, damage=(*found.damage, *damage))
 
 

@@ -23,6 +23,7 @@ from __future__ import annotations
 import secrets
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from itertools import chain
 from typing import TYPE_CHECKING, Any
 
@@ -50,6 +51,8 @@ from engine.ledger.dynamodb_items import (
     key,
     number,
     read_data_key,
+    snapshot_item,
+    snapshot_key,
     text,
     workload_item,
     workload_key,
@@ -258,6 +261,28 @@ class DynamoDbLedger:
                 for row in rows
             )
         )
+
+    def remember_snapshot(self, data_key_id: str, number: int, snapshot: str) -> None:
+        """Remember a snapshot as the newest one under a data key, unless one of a higher number is."""
+        item = snapshot_item(self._tenant, data_key_id, number, snapshot)
+        request = {
+            "Item": item,
+            "ConditionExpression": "attribute_not_exists(#number) OR #number <= :number",
+            "ExpressionAttributeNames": {"#number": "number"},
+            "ExpressionAttributeValues": {":number": item["number"]},
+        }
+        with suppress(RefusedWriteError):  # a newer one is remembered
+            self._table.write("put_item", request)
+
+    def newest_snapshot(self, data_key_id: str) -> str | None:
+        """The id of the newest snapshot that was ever remembered under a data key, or None."""
+        item = self._table.get(snapshot_key(self._tenant, data_key_id))
+        if item is None:
+            return None
+        try:
+            return str(item["snapshot"]["S"])
+        except (KeyError, TypeError) as error:
+            raise DamagedError(f"the newest snapshot of data key {data_key_id!r} cannot be read", RESTORE) from error
 
     def journal(self, after: int = 0) -> Iterator[JournalEntry]:
         """The entries behind number `after`, in order."""

@@ -20,6 +20,7 @@ from engine.ledger.dynamodb_table import (
     head_partition,
     journal_partition,
     journal_sort_key,
+    snapshot_partition,
     workload_partition,
 )
 from engine.ledger.interface import DataKey, Head
@@ -58,6 +59,11 @@ def workload_key(tenant: str, purpose: str, workload: str) -> Item:
     return key(workload_partition(tenant, purpose), workload)
 
 
+def snapshot_key(tenant: str, data_key_id: str) -> Item:
+    """The key of what tells the newest snapshot under a data key."""
+    return key(snapshot_partition(tenant), data_key_id)
+
+
 def text(value: str | None) -> dict[str, Any]:
     """A text, or nothing."""
     return {"NULL": True} if value is None else {"S": value}
@@ -91,6 +97,11 @@ def workload_item(tenant: str, data_key: DataKey) -> Item:
     """What tells which data key a workload has for a purpose."""
     where = workload_key(tenant, data_key.purpose, data_key.workload)
     return {**where, "data_key_id": text(data_key.data_key_id)}
+
+
+def snapshot_item(tenant: str, data_key_id: str, number: int, snapshot: str) -> Item:
+    """What tells the newest snapshot under a data key."""
+    return {**snapshot_key(tenant, data_key_id), "number": {"N": str(number)}, "snapshot": text(snapshot)}
 
 
 def data_key_item(tenant: str, data_key: DataKey) -> Item:

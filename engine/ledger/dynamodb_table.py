@@ -7,6 +7,7 @@ Shared by the stack that makes the table, the ledger that uses it and the tests;
     TENANT#journal               000000000001   a journal entry
     TENANT#data-keys#0 … #f      data key id    a wrapped data key, by the first digit of its random id
     TENANT#workloads#PURPOSE     workload       which data key a workload has for a purpose
+    TENANT#snapshots             data key id    the newest snapshot in the vault under a data key
     TENANT#recovery              recovery       a recovery that has not ended yet
 
 - One table may serve many tenants; every partition key begins with the tenant, so a policy can keep a
@@ -99,6 +100,11 @@ def data_key_partition(tenant: str, shard: str) -> str:
 def workload_partition(tenant: str, purpose: str) -> str:
     """The partition of the workloads that have a data key for a purpose."""
     return f"{tenant}#workloads#{purpose}"
+
+
+def snapshot_partition(tenant: str) -> str:
+    """The partition of the newest snapshots, by data key."""
+    return f"{tenant}#snapshots"
 
 
 def recovery_partition(tenant: str) -> str:

@@ -9,6 +9,8 @@
   a superseded move is told to stop.
 - The **census** counts data keys of customer custody by generation and key ARN; legal-hold copies are never
   in it (EKM-43). A data key counts as under an old key if its generation or its ARN is that key's.
+- Of each data key the **newest snapshot** in the vault is remembered, so that every machine that shares the ledger
+  notices where the vault has lost it. The number only grows.
 """
 
 from __future__ import annotations
@@ -238,6 +240,20 @@ class Ledger(Protocol):
 
     def census(self) -> Census:
         """Count the data keys of customer custody."""
+        ...
+
+    def remember_snapshot(self, data_key_id: str, number: int, snapshot: str) -> None:
+        """Remember a snapshot as the newest one under a data key, unless one of a higher number is.
+
+        Args:
+            data_key_id: The data key.
+            number: The snapshot's number in its line, from 1 on.
+            snapshot: Its id.
+        """
+        ...
+
+    def newest_snapshot(self, data_key_id: str) -> str | None:
+        """The id of the newest snapshot that was ever remembered under a data key, or None."""
         ...
 
     def journal(self, after: int = 0) -> Iterator[JournalEntry]:

@@ -44,6 +44,11 @@ _REPLACE = (
     " verified = ?, set_aside = ? WHERE data_key_id = ? AND generation = ? AND key_arn = ? AND ciphertext = ?"
 )
 
+_REMEMBER = (
+    "INSERT INTO newest_snapshots VALUES (?, ?, ?) ON CONFLICT (data_key_id) DO UPDATE"
+    " SET number = excluded.number, snapshot = excluded.snapshot WHERE excluded.number >= number"
+)
+
 
 class SqliteLedger:
     """A ledger in one SQLite file; one instance may be used by several threads."""
@@ -173,6 +178,19 @@ class SqliteLedger:
                 total, unverified, set_aside = (a + b for a, b in zip(so_far, numbers, strict=True))
                 counted[generation, key_arn] = total, unverified, set_aside
         return Census(tuple(CensusRow(*key, *counted[key]) for key in sorted(counted)))
+
+    def remember_snapshot(self, data_key_id: str, number: int, snapshot: str) -> None:
+        """Remember a snapshot as the newest one under a data key, unless one of a higher number is."""
+        with self._writing() as connection:
+            connection.execute(_REMEMBER, (data_key_id, number, snapshot))
+
+    def newest_snapshot(self, data_key_id: str) -> str | None:
+        """The id of the newest snapshot that was ever remembered under a data key, or None."""
+        with self._reading() as connection:
+            row = connection.execute(
+                "SELECT snapshot FROM newest_snapshots WHERE data_key_id = ?", (data_key_id,)
+            ).fetchone()
+        return None if row is None else str(row[0])
 
     def journal(self, after: int = 0) -> Iterator[JournalEntry]:
         """The entries behind number `after`, in order."""

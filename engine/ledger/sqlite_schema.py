@@ -55,7 +55,15 @@ _FIRST: Step = (
     "CREATE INDEX data_keys_by_key ON data_keys (custody, generation, key_arn, verified, set_aside)",
 )
 
-STEPS: tuple[Step, ...] = (_FIRST,)
+_SECOND: Step = (
+    """CREATE TABLE newest_snapshots (
+  data_key_id TEXT PRIMARY KEY,
+  number INTEGER NOT NULL,
+  snapshot TEXT NOT NULL
+) STRICT, WITHOUT ROWID""",
+)
+
+STEPS: tuple[Step, ...] = (_FIRST, _SECOND)
 SCHEMA_VERSION = len(STEPS)
 
 

@@ -11,22 +11,28 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from engine.catalogue import LEGAL_HOLD_DOWNLOAD, Product, WorkflowKind, find_workflow
 from engine.envelope.data_keys import LEGAL_HOLD, PAYLOAD, opened
 from engine.errors import DamagedError, ExitCode, InputError, KeyAccessError, MachineError
 from engine.jobs.backup import backup
 from engine.jobs.events import NoEvents
 from engine.jobs.key_records import KeyRecord, decode_key_record, encode_key_record
 from engine.jobs.report import Outcome, ProblemKind
+from engine.jobs.restore import RestoreRequest, download, restore
 from engine.jobs.vault import open_or_create_vault, open_vault, vault_is_empty
+from engine.jobs.verification import verify_vault
 from tests.builders import store_altered
-from tests.engine.jobs.world import MANUAL_BACKUP, only, succeeded, tree
+from tests.engine.jobs.world import COPY, MANUAL_BACKUP, only, succeeded, tree
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from engine.jobs.operation import JobContext
     from engine.jobs.progress import Progressed
     from engine.jobs.report import JobReport
     from tests.engine.jobs.world import World
+
+HELD_DOWNLOAD = find_workflow(Product.MICROSOFT_365, WorkflowKind.DOWNLOAD, LEGAL_HOLD_DOWNLOAD)
 
 
 def content(world: World, workload: str, number: int = 1) -> Path:
@@ -203,6 +209,52 @@ def test_the_newest_snapshot_is_not_collected_where_its_commit_record_was_lost(w
         lost.write_bytes(commits[lost])
     assert succeeded(world.back_up())
     assert succeeded(world.restore("all", overwrite=True))
+
+
+def elsewhere(world: World) -> JobContext:
+    """The context of another machine: the same ledger and vault, and no history of the jobs here."""
+    return replace(world.context, told=dict)
+
+
+def drop(world: World, workload: str, number: int, purpose: str = PAYLOAD) -> str:
+    """Take a snapshot out of the vault, whole; its id."""
+    record = world.record(workload, purpose)
+    (snapshot,) = (one for one in world.vault.snapshots(record) if one.number == number)
+    (world.vault_folder / "snapshots" / record.data_key_id / f"{snapshot}.json").unlink()
+    shutil.rmtree(world.vault_folder / "data" / record.data_key_id / snapshot.text)
+    return snapshot.text
+
+
+@pytest.mark.parametrize("purpose", [PAYLOAD, LEGAL_HOLD])
+def test_every_machine_notices_that_the_newest_snapshot_is_lost(world: World, purpose: str) -> None:
+    """Somebody who can change the bucket alone takes it away whole; the ledger remembers it."""
+    for text in ("first", "second"):
+        world.write("onedrive/anna/file", text)
+        assert succeeded(world.back_up("onedrive/anna"))
+    lost = drop(world, "onedrive/anna", 2, purpose)
+    request = RestoreRequest(world.root / "restored", ("onedrive/anna",))
+    workflow, bring = (COPY, restore) if purpose == PAYLOAD else (HELD_DOWNLOAD, download)
+    found = only(bring(elsewhere(world), workflow, request))
+    assert (found.outcome, found.files) == (Outcome.WITH_PROBLEMS, 1)
+    assert f"the ledger tells of snapshot {lost}" in found.problems[0].reason
+    verified = verify_vault(elsewhere(world), {})
+    assert verified.exit_code is ExitCode.DAMAGED
+    (damaged,) = (one for one in verified.workloads if one.damage)
+    assert (damaged.workload, damaged.purpose) == ("onedrive/anna", purpose)
+    world.write("onedrive/anna/file", "third")
+    stored = only(backup(elsewhere(world), MANUAL_BACKUP, world.source, None, ()))
+    assert stored.outcome is Outcome.WITH_PROBLEMS
+    assert f"the ledger tells of snapshot {lost}" in stored.problems[0].reason
+    assert only(backup(elsewhere(world), MANUAL_BACKUP, world.source, None, ())).outcome is Outcome.COMPLETED
+
+
+def test_a_workload_whose_every_snapshot_is_lost_is_damaged_and_not_new(world: World) -> None:
+    world.write("onedrive/anna/file")
+    assert succeeded(world.back_up())
+    drop(world, "onedrive/anna", 1)
+    found = only(restore(elsewhere(world), COPY, RestoreRequest(world.root / "restored", None)))
+    assert isinstance(found.error, DamagedError)
+    assert not (world.root / "restored").exists()
 
 
 def test_a_link_in_the_place_of_an_object_is_not_followed(stored: World) -> None:

@@ -297,3 +297,14 @@ def test_a_whole_rotation_is_told_by_the_journal(ledger: Ledger) -> None:
     carry_out(ledger, Rotate(2, key_arn(2)), ACTOR, NOW)
     events = [entry.event for entry in ledger.journal()]
     assert events == ["created", "registered", "enabled", "rewrapped", "confirmed", "rotation_started"]
+
+
+def test_the_newest_snapshot_is_remembered_and_never_an_older_one(store: LedgerStore, ledger: Ledger) -> None:
+    first, other = data_key(1).data_key_id, data_key(2).data_key_id
+    assert ledger.newest_snapshot(first) is None
+    for number, snapshot in ((2, "second"), (1, "first"), (3, "third"), (3, "third again"), (2, "second again")):
+        ledger.remember_snapshot(first, number, snapshot)
+    assert (ledger.newest_snapshot(first), ledger.newest_snapshot(other)) == ("third again", None)
+    again = reopened(store)
+    assert again.newest_snapshot(first) == "third again"
+    again.close()

@@ -357,14 +357,31 @@ def test_an_older_ledger_is_brought_up_to_date_with_a_copy_kept_beside_it(tmp_pa
         assert require_schema(connection, path, NEXT) is None
     assert ledger.data_key(data_key(1).data_key_id) == data_key(1)
     ledger.close()
-    assert schema(path) == (2, 14)
-    assert copy == tmp_path / "ledger.db.schema-1"
-    assert schema(copy) == (1, 13)
+    assert schema(path) == (len(NEXT), 14)
+    assert copy == tmp_path / f"ledger.db.schema-{len(STEPS)}"
+    assert schema(copy) == (len(STEPS), 13)
     assert stat.S_IMODE(copy.stat().st_mode) == 0o600
     old = open_sqlite_ledger(copy)
     assert old.data_key(data_key(1).data_key_id) == data_key(1)
     old.close()
-    assert sorted(found.name for found in tmp_path.iterdir()) == ["ledger.db", "ledger.db.schema-1"]
+    assert sorted(found.name for found in tmp_path.iterdir()) == ["ledger.db", copy.name]
+
+
+def test_a_ledger_of_the_first_schema_is_opened_and_loses_nothing(tmp_path: Path) -> None:
+    path = tmp_path / "ledger.db"
+    ledger = create_sqlite_ledger(path, cloud_state(), ACTOR, NOW)
+    ledger.add_data_key(data_key(1), ACTOR, NOW)
+    ledger.close()
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute("DROP TABLE newest_snapshots")
+        connection.execute("PRAGMA user_version = 1")
+    reopened = open_sqlite_ledger(path)
+    assert reopened.data_key(data_key(1).data_key_id) == data_key(1)
+    assert reopened.newest_snapshot(data_key(1).data_key_id) is None
+    reopened.remember_snapshot(data_key(1).data_key_id, 1, "one")
+    assert reopened.newest_snapshot(data_key(1).data_key_id) == "one"
+    reopened.close()
+    assert (tmp_path / "ledger.db.schema-1").exists()
 
 
 def test_a_ledger_whose_update_fails_keeps_its_old_schema(tmp_path: Path) -> None:
@@ -373,5 +390,5 @@ def test_a_ledger_whose_update_fails_keeps_its_old_schema(tmp_path: Path) -> Non
     failing = (*STEPS, ("ALTER TABLE data_keys ADD COLUMN note TEXT", "CREATE TABLE head (again TEXT) STRICT"))
     with closing(connect(path)) as connection, pytest.raises(sqlite3.OperationalError):
         require_schema(connection, path, failing)
-    assert schema(path) == (1, 13)
+    assert schema(path) == (len(STEPS), 13)
     open_sqlite_ledger(path).close()
