@@ -7,6 +7,8 @@ builds stacks: the base install has no CDKTF.
   cannot be started, ends in an error of ours.
 - That process prints a banner about the age of Node.js on every start; it says nothing about a stack, so
   it is silenced unless the user decided otherwise.
+- Node.js reads the certificates that `NODE_EXTRA_CA_CERTS` names on every start, which takes longer than the start
+  itself. CDKTF's process calls nobody, so it is started without.
 - An error annotation ends a synthesis here, always: the command line's wish to go on is taken out of the
   environment, so that what a guard refuses is never written.
 """
@@ -25,6 +27,7 @@ _SILENCED_BANNERS = {
     "JSII_SILENCE_WARNING_UNTESTED_NODE_VERSION": "1",
     "JSII_SILENCE_WARNING_KNOWN_BROKEN_NODE_VERSION": "1",
 }
+_CERTIFICATES = "NODE_EXTRA_CA_CERTS"
 _GO_ON_AFTER_ERRORS = "CDKTF_CONTINUE_SYNTH_ON_ERROR_ANNOTATIONS"
 
 for _variable, _value in _SILENCED_BANNERS.items():
@@ -33,6 +36,7 @@ os.environ.pop(_GO_ON_AFTER_ERRORS, None)
 
 require_node(os.environ)
 
+_certificates = os.environ.pop(_CERTIFICATES, None)
 try:
     import jsii
     from cdktf import (
@@ -58,6 +62,9 @@ except ModuleNotFoundError as error:
 except Exception as error:
     # CDKTF's library reports what it cannot do on this machine as bare exceptions of many kinds.
     raise MachineError(f"CDKTF cannot be started: {error}") from error
+finally:
+    if _certificates is not None:
+        os.environ[_CERTIFICATES] = _certificates
 
 implements = jsii.implements
 

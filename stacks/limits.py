@@ -5,11 +5,13 @@
 
 Several declarations that are synthesised together share an account's names: each tenant, each alias of
 an account and Region, and each declared key stands once. No two stacks have the same name: one would be written
-over the other, and Terraform would take the keys of the one for gone.
+over the other, and Terraform would take the keys of the one for gone. A ledger's table is of one account and Region:
+tables of the same name elsewhere are others, and would be left unmade.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from engine.declaration import DeclaredState
@@ -104,25 +106,43 @@ def _collisions(declarations: Sequence[Located]) -> Iterator[Mistake]:
         first |= {key: document.file for key, _, _ in claims if key not in first}
 
 
+@dataclass(frozen=True, slots=True)
+class _Owner:
+    """What a stack is of: such as `the table`, its name, and where it lies if the same name elsewhere is another."""
+
+    what: str
+    name: str
+    place: str | None = None
+
+    def told_beside(self, other: _Owner) -> str:
+        """It in words, with its place where nothing else tells the two apart."""
+        words = f"{self.what} {self.name!r}"
+        return f"{words} in {self.place}" if self.place and other.name == self.name else words
+
+
 def _same_stacks(declarations: Sequence[Located]) -> Iterator[Mistake]:
-    first: dict[str, tuple[tuple[str, str], str]] = {}
+    first: dict[str, tuple[_Owner, str]] = {}
     for document, declaration in declarations:
-        tenant = declaration.tenant
-        stacks: list[tuple[str, tuple[str, str], str]] = [(tenant, ("the tenant", tenant), "tenant")]
-        if declaration.alerts is not None:
-            stacks.append((alerts_stack(tenant), ("the alerts of", tenant), "alerts"))
-        for named, what, key in (
-            (ledger_stack(declaration), "the table", "ledger"),
-            (vault_stack(declaration), "the bucket", "vault"),
-        ):
-            if named is not None:
-                stacks.append((named[0], (what, named[1]), key))
-        for name, owner, key in stacks:
+        for name, owner, key in _stacks(declaration):
             other, file = first.setdefault(name, (owner, document.file))
             if other != owner:
                 yield document.mistake(
                     (key,),
-                    f"the stack {name!r} of {owner[0]} {owner[1]!r} would have the name of that of {other[0]} "
-                    f"{other[1]!r} in {file}",
+                    f"the stack {name!r} of {owner.told_beside(other)} would have the name of that of "
+                    f"{other.told_beside(owner)} in {file}",
                     "a name of its own for each stack",
                 )
+
+
+def _stacks(declaration: Declaration) -> Iterator[tuple[str, _Owner, str]]:
+    """The stacks that a declaration asks for: their names, what each is of, and the key that asks for it."""
+    tenant, account = declaration.tenant, declaration.account
+    yield tenant, _Owner("the tenant", tenant), "tenant"
+    if declaration.alerts is not None:
+        yield alerts_stack(tenant), _Owner("the alerts of", tenant), "alerts"
+    ledger, vault = ledger_stack(declaration), vault_stack(declaration)
+    if ledger is not None:
+        place = f"the account {account.account_id} and Region {account.region}"
+        yield ledger[0], _Owner("the table", ledger[1], place), "ledger"
+    if vault is not None:
+        yield vault[0], _Owner("the bucket", vault[1]), "vault"

@@ -1,26 +1,24 @@
 """Many tenants at once: their declarations are shared out among processes, and written as if one had done it.
 
 Nearly all of a synthesis is one CDKTF process answering one question after the other, so a second processor
-helps only a second one. Each process writes into a folder of its own. When all of them are done the stacks are
-moved to their place and the manifests become one; where a guard refuses anything, or a process fails, nothing
-is moved: the folder stays as it was.
+helps only a second one. Each process takes one share of the tenants after the other, so that none waits long for
+a slower one, and writes each share into a folder of its own. When all are done the stacks are moved to their place
+and the manifests become one; where a guard refuses anything, or a process fails, nothing is moved: the folder
+stays as it was.
 """
 
 from __future__ import annotations
 
 import json
-import multiprocessing
 import os
 import shutil
 import tempfile
-from concurrent.futures import ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from engine.errors import MachineError
+from engine.errors import KeyturnError, MachineError
 from stacks.findings import Finding, GuardError
 
 if TYPE_CHECKING:
@@ -30,13 +28,14 @@ if TYPE_CHECKING:
 
 FEWEST = 16  # tenants for each process: fewer take no longer than a process takes to start
 MOST_PROCESSES = 8  # each holds a Node.js of its own
+SHARES_OF_A_PROCESS = 4
 _MANIFEST = "manifest.json"
 _OPTIMISE = "PYTHONOPTIMIZE"
 
 
 @dataclass(frozen=True, slots=True)
 class _Share:
-    """What one process writes: the tenants' stacks, and the tables and buckets of those named for it."""
+    """What a process writes at a time: the tenants' stacks, and the tables and buckets of those named for it."""
 
     declarations: tuple[Declaration, ...]
     storage: tuple[Declaration, ...]
@@ -46,11 +45,10 @@ class _Share:
 
 @dataclass(frozen=True, slots=True)
 class _Outcome:
-    """What became of a share: nothing but good, findings of the guards, or a failure in words."""
+    """What became of a share: nothing but good, findings of the guards, or the error that ended it."""
 
     findings: tuple[Finding, ...] = ()
-    failure: str | None = None
-    hint: str | None = None
+    failure: KeyturnError | None = None
 
 
 def write_stacks(
@@ -69,6 +67,7 @@ def write_stacks(
 
     Raises:
         GuardError: A guard refused what a stack emits.
+        InputError: A declaration asks for what the stacks cannot make.
         MachineError: The folder cannot be written, or CDKTF failed.
     """
     if processes is None:
@@ -81,27 +80,33 @@ def write_stacks(
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(prefix=".keyturn-", dir=folder) as name:
-            parts = [Path(name) / str(number) for number in range(processes)]
+            count = min(processes * SHARES_OF_A_PROCESS, len(declarations))
+            parts = [Path(name) / str(number) for number in range(count)]
             shares = [
                 _Share(
-                    tuple(declarations[number::processes]),
+                    tuple(declarations[number::count]),
                     tuple(declarations) if number == 0 else (),
                     parts[number],
                     alias_may_move,
                 )
-                for number in range(processes)
+                for number in range(count)
             ]
-            _raise_for(_carry_out(shares))
+            _raise_for(_carry_out(shares, processes))
             _put_together(parts, folder, [declaration.tenant for declaration in declarations])
     except OSError as error:
         raise MachineError(f"the folder {str(folder)!r} cannot be written: {error.strerror or error}") from error
 
 
-def _carry_out(shares: Sequence[_Share]) -> list[_Outcome]:
+def _carry_out(shares: Sequence[_Share], processes: int) -> list[_Outcome]:
+    # They take their time to load, and a single tenant needs none of them.
+    import multiprocessing
+    from concurrent.futures import ProcessPoolExecutor
+    from concurrent.futures.process import BrokenProcessPool
+
     # Started anew and not forked: a CDKTF process that is running here cannot be shared.
     context = multiprocessing.get_context("spawn")
     try:
-        with _optimised(), ProcessPoolExecutor(len(shares), mp_context=context) as pool:
+        with _optimised(), ProcessPoolExecutor(processes, mp_context=context) as pool:
             return list(pool.map(_write, shares))
     except BrokenProcessPool as error:
         raise MachineError("a process that wrote stacks ended before its time") from error
@@ -126,7 +131,6 @@ def _optimised() -> Iterator[None]:
 
 def _write(share: _Share) -> _Outcome:
     """Write a share, in a process of its own."""
-    from engine.errors import KeyturnError
     from stacks.synthesis import Synthesis
 
     try:
@@ -134,14 +138,14 @@ def _write(share: _Share) -> _Outcome:
     except GuardError as error:
         return _Outcome(findings=error.findings)
     except KeyturnError as error:
-        return _Outcome(failure=error.message, hint=error.hint)
+        return _Outcome(failure=error)
     return _Outcome()
 
 
 def _raise_for(outcomes: Sequence[_Outcome]) -> None:
     for outcome in outcomes:
         if outcome.failure is not None:
-            raise MachineError(outcome.failure, outcome.hint)
+            raise outcome.failure
     findings = tuple(finding for outcome in outcomes for finding in outcome.findings)
     if findings:
         raise GuardError(findings)

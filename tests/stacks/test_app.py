@@ -154,6 +154,19 @@ print(os.environ["JSII_SILENCE_WARNING_DEPRECATED_NODE_VERSION"])
     assert run(project, code, JSII_SILENCE_WARNING_DEPRECATED_NODE_VERSION="mine").stdout == "mine\n"
 
 
+def test_cdktfs_process_reads_no_certificates_and_the_environment_keeps_them(project: Path) -> None:
+    program = project / "node"
+    program.write_text('#!/bin/sh\necho "$1 $NODE_EXTRA_CA_CERTS" >> started\nexec node "$@"\n')
+    program.chmod(0o755)
+    code = 'import os, stacks.cdktf_imports; print(os.environ["NODE_EXTRA_CA_CERTS"])'
+    finished = run(project, code, JSII_NODE=str(program), NODE_EXTRA_CA_CERTS="mine.pem")
+    assert finished.stdout == "mine.pem\n"
+    started = (project / "started").read_text().splitlines()
+    assert len(started) == 2
+    assert started[1].startswith("--max-old-space-size=")
+    assert not started[1].endswith("mine.pem")
+
+
 def test_a_wish_to_go_on_after_errors_is_not_granted(project: Path) -> None:
     code = """
 from pathlib import Path

@@ -140,6 +140,30 @@ def test_no_two_stacks_have_the_same_name(tmp_path: Path) -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("elsewhere", "named"),
+    [
+        ({"account_id": CUSTOMER, "region": "eu-west-1"}, f"the account {CUSTOMER} and Region eu-west-1"),
+        ({"account_id": "111122223333", "region": "us-east-1"}, "the account 111122223333 and Region us-east-1"),
+    ],
+)
+def test_a_table_of_the_same_name_elsewhere_is_another_and_not_left_unmade(
+    tmp_path: Path, elsewhere: dict[str, str], named: str
+) -> None:
+    table = {"ledger": "dynamodb://keyturn"}
+    administrators = [f"arn:aws:iam::{elsewhere['account_id']}:role/KeyAdmin"]
+    write(tmp_path, "a.yaml", tenant="northwind", **table)
+    write(tmp_path, "b.yaml", tenant="beside", alias="alias/beside", **table)
+    assert len(load_declarations(tmp_path)) == 2
+    write(tmp_path, "c.yaml", tenant="far", aws=elsewhere, key_administrators=administrators, **table)
+    (found,) = mistakes(tmp_path)
+    assert found.endswith(
+        f"the stack 'ledger-keyturn' of the table 'keyturn' in {named} would have the name of that of the table "
+        f"'keyturn' in the account {CUSTOMER} and Region us-east-1 in {tmp_path}/a.yaml; "
+        "expected a name of its own for each stack"
+    )
+
+
 def test_tenants_of_different_regions_may_share_an_alias(tmp_path: Path) -> None:
     write(tmp_path, "a.yaml")
     write(tmp_path, "b.yaml", tenant="northwind-eu", aws={"account_id": CUSTOMER, "region": "eu-west-1"})

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from engine.errors import ExitCode, InputError
 from stacks import many_tenants
 from stacks.findings import GuardError
 from stacks.many_tenants import write_stacks
@@ -57,7 +58,7 @@ def test_several_processes_write_what_one_writes(tmp_path: Path) -> None:
 
 
 def test_a_few_are_written_by_this_process(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(many_tenants, "ProcessPoolExecutor", None)
+    monkeypatch.setattr(many_tenants, "_carry_out", None)
     write_stacks(tenants(3), tmp_path)
     assert len(written(tmp_path)["manifest.json"]["stacks"]) == 6
 
@@ -75,3 +76,18 @@ def test_what_a_guard_refuses_in_any_process_reaches_the_user_and_nothing_is_wri
     ]
     assert written(tmp_path) == {"manifest.json": {}}
     assert list(tmp_path.iterdir()) == [tmp_path / "manifest.json"]
+
+
+def test_a_declaration_that_cannot_be_made_is_told_as_one_process_tells_it(tmp_path: Path) -> None:
+    declared = tenants(4)
+    # Past `stacks.limits`, which finds it before: an alias cannot point to a key whose ARN nobody declared.
+    unknown = replace(declared[3].generations[0], address="aws_kms_key.ekm")
+    wrong = [*declared[:3], replace(declared[3], generations=(unknown,))]
+    told = []
+    for processes in (1, 2):
+        with pytest.raises(InputError) as caught:
+            write_stacks(wrong, tmp_path / str(processes), processes=processes)
+        told.append((caught.value.exit_code, caught.value.diagnostics(), caught.value.hint))
+    assert told[0] == told[1]
+    assert told[0][0] is ExitCode.INPUT
+    assert not written(tmp_path)
