@@ -24,6 +24,7 @@ from engine.envelope.segments import (
     SegmentCipher,
     plaintext_room,
 )
+from engine.envelope.write_behind import WriteBehind, write_all
 from engine.errors import DamagedError
 
 if TYPE_CHECKING:
@@ -31,6 +32,8 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from typing_extensions import Buffer
+
+_ZEROS = bytes(PLAINTEXT_BYTES)
 
 
 class Sink(Protocol):
@@ -53,23 +56,25 @@ class EncryptingWriter:
     """Encrypts what is written to it.
 
     Bytes can be written, or put straight into the segment that is being filled: into the start of `room()`,
-    told by `advance()`. As a context manager it closes itself, or abandons the stream on an exception.
+    told by `advance()`. Whole segments of what is written are sealed where they lie. As a context manager it closes
+    itself, or abandons the stream on an exception.
 
     Args:
         keys: Asked for the data key before each segment.
         associated_data: What the message belongs to; the reader must bring the same.
-        sink: Takes the ciphertext; it is not closed.
+        sink: Takes the ciphertext; it is not closed, and one that writes behind is not finished.
         name: What to call the message in errors.
     """
 
-    def __init__(self, keys: KeySource, associated_data: bytes, sink: Sink, name: str = "the payload") -> None:
+    def __init__(
+        self, keys: KeySource, associated_data: bytes, sink: Sink | WriteBehind, name: str = "the payload"
+    ) -> None:
         header = Header.random()
         self._cipher = SegmentCipher(keys, header, associated_data, name)
-        self._sink = sink
+        self._sink: WriteBehind | _WriteAtOnce = sink if isinstance(sink, WriteBehind) else _WriteAtOnce(sink)
         # A full segment waits until more bytes come, or the close that makes it the last; the next fills meanwhile.
         self._filling, self._waiting = memoryview(bytearray(PLAINTEXT_BYTES)), memoryview(bytearray(PLAINTEXT_BYTES))
-        self._sealed = memoryview(bytearray(SEGMENT_BYTES))
-        self._sealed[:HEADER_BYTES] = header.encode()
+        self._sink.lend()[:HEADER_BYTES] = header.encode()
         self._number = 0
         self._filled = 0
         self._one_waits = False
@@ -89,9 +94,7 @@ class EncryptingWriter:
         self._check_open()
         if count == 0:
             return
-        if self._one_waits:
-            self._seal(self._waiting[: plaintext_room(self._number)], last=False)
-            self._one_waits = False
+        self._seal_waiting()
         self._filled += count
         self.plaintext_bytes += count
 
@@ -102,8 +105,13 @@ class EncryptingWriter:
         while done < len(view):
             room = self.room()
             count = min(len(room), len(view) - done)
-            room[:count] = view[done : done + count]
-            self.advance(count)
+            if self._filled == 0 and count < len(view) - done:  # a whole segment, and certainly not the last
+                self._seal_waiting()
+                self._seal(view[done : done + count], last=False)
+                self.plaintext_bytes += count
+            else:
+                room[:count] = view[done : done + count]
+                self.advance(count)
             done += count
         return done
 
@@ -123,7 +131,7 @@ class EncryptingWriter:
         self._open = False
         self._cipher.forget()
         for buffer in (self._filling, self._waiting):
-            buffer[:] = bytes(PLAINTEXT_BYTES)
+            buffer[:] = _ZEROS
 
     def __enter__(self) -> Self:
         return self
@@ -140,16 +148,35 @@ class EncryptingWriter:
         if not self._open:
             raise ValueError("the stream is closed")
 
+    def _seal_waiting(self) -> None:
+        if self._one_waits:
+            self._seal(self._waiting[: plaintext_room(self._number)], last=False)
+            self._one_waits = False
+
     def _seal(self, plaintext: memoryview, *, last: bool) -> None:
         self._check_open()
         start = 0 if self._number else HEADER_BYTES
         end = start + len(plaintext) + TAG_BYTES
-        self._cipher.seal(self._number, plaintext, self._sealed[start:end], last=last)
+        self._cipher.seal(self._number, plaintext, self._sink.lend()[start:end], last=last)
         self._number += 1
-        rest = self._sealed[:end]
         self.ciphertext_bytes += end
-        while rest:
-            rest = rest[self._sink.write(rest) :]
+        self._sink.write(end)
+
+
+class _WriteAtOnce:
+    """Gives each segment to the sink as it comes."""
+
+    def __init__(self, sink: Sink) -> None:
+        self._sink = sink
+        self._buffer = memoryview(bytearray(SEGMENT_BYTES))
+
+    def lend(self) -> memoryview:
+        """A buffer of a segment's size."""
+        return self._buffer
+
+    def write(self, count: int) -> None:
+        """Write what stands in its first bytes."""
+        write_all(self._sink, self._buffer[:count])
 
 
 class DecryptingReader(io.RawIOBase):
@@ -229,7 +256,7 @@ class DecryptingReader(io.RawIOBase):
                 number, start = number + 1, 0
         finally:
             cipher.forget()
-            plaintext[:] = bytes(PLAINTEXT_BYTES)
+            plaintext[:] = _ZEROS
 
     def _fill(self, buffer: memoryview) -> int:
         filled = 0

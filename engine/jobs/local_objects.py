@@ -19,6 +19,7 @@ import shutil
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from engine.durable import WRITE_BACK_BYTES, begin_writing_back
 from engine.errors import DamagedError, MachineError
 from engine.jobs.objects import MissingObjectError
 from engine.jobs.workloads import folder_identity
@@ -177,6 +178,7 @@ class LocalObjectWriter:
         self._temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.partial")
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
         self._descriptor: int | None = os.open(self._temporary, flags, 0o600)
+        self._written = self._handed_over = 0
 
     def write(self, data: memoryview, /) -> int:
         """Append bytes; all of them are taken."""
@@ -186,6 +188,10 @@ class LocalObjectWriter:
             rest = data
             while rest:
                 rest = rest[os.write(self._descriptor, rest) :]
+        self._written += len(data)
+        if self._written - self._handed_over >= WRITE_BACK_BYTES:
+            begin_writing_back(self._descriptor, self._handed_over, self._written - self._handed_over)
+            self._handed_over = self._written
         return len(data)
 
     def commit(self) -> None:

@@ -1,7 +1,7 @@
 """Packs: the content of a snapshot's files as one sequence of bytes, cut into objects of one size.
 
 Many small files share a pack, a big one spans several, and neither number nor size of the files shows in the
-vault. A pack is durable before the next one begins.
+vault. A pack is written while the next bytes are read and encrypted, and is durable before the next one begins.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from engine.envelope.segments import plaintext_start
 from engine.envelope.stream import EncryptingWriter
+from engine.envelope.write_behind import WriteBehind
 from engine.jobs.entries import Part
 from engine.jobs.snapshot_names import PackName
 
@@ -46,6 +47,7 @@ class PackWriter:
         self._pack_bytes = pack_bytes
         self._pack = PackName(snapshot, 0)
         self._object: ObjectWriter | None = None
+        self._behind: WriteBehind | None = None
         self._stream: EncryptingWriter | None = None
         self._start = 0
         self._parts: list[Part] = []
@@ -96,6 +98,9 @@ class PackWriter:
         if self._stream is not None:
             self._stream.abandon()
             self._stream = None
+        if self._behind is not None:
+            self._behind.drop()
+            self._behind = None
         if self._object is not None:
             self._object.abandon()
             self._object = None
@@ -104,7 +109,8 @@ class PackWriter:
         self._pack = PackName(self._pack.snapshot, self._pack.number + 1)
         name = self._place.pack(self._pack)
         self._object = self._store.create(name)
-        self._stream = EncryptingWriter(self._keys, self._place.associated_data(name), self._object, f"object {name}")
+        self._behind = WriteBehind(self._object)
+        self._stream = EncryptingWriter(self._keys, self._place.associated_data(name), self._behind, f"object {name}")
         self._start = 0
         return self._stream
 
@@ -114,7 +120,8 @@ class PackWriter:
             self._start += length
 
     def _end_pack(self) -> None:
-        if self._stream is not None and self._object is not None:
+        if self._stream is not None and self._behind is not None and self._object is not None:
             self._stream.close()
+            self._behind.finish()
             self._object.commit()
-        self._stream = self._object = None
+        self._stream = self._behind = self._object = None

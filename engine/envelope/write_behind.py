@@ -1,0 +1,97 @@
+"""Writing in a thread of its own, a few segments behind: encrypting goes on while the disk or the network takes them.
+
+- What was handed over is written in its order. `finish` returns when all of it was taken; nothing counts before.
+- Where the sink fails, nothing more is given to it, and whoever hands over the next bytes is told.
+- Only ciphertext waits here, in a few buffers that are used again and again.
+- A message of a single segment needs no thread: the first segment is written at once.
+"""
+
+from __future__ import annotations
+
+import threading
+from queue import SimpleQueue
+from typing import TYPE_CHECKING
+
+from engine.envelope.segments import SEGMENT_BYTES
+
+if TYPE_CHECKING:
+    from engine.envelope.stream import Sink
+
+_BUFFERS = 4
+
+
+class WriteBehind:
+    """Takes the segments of one message for a sink. To be ended by `finish` or `drop`.
+
+    Args:
+        sink: Takes the bytes; used by one thread at a time.
+    """
+
+    def __init__(self, sink: Sink) -> None:
+        self._sink = sink
+        self._lent = memoryview(bytearray(SEGMENT_BYTES))
+        self._free: SimpleQueue[memoryview] = SimpleQueue()
+        self._handed_over: SimpleQueue[memoryview | None] = SimpleQueue()
+        self._thread: threading.Thread | None = None
+        self._begun = False
+        self._dropped = False
+        self._failure: BaseException | None = None
+
+    def lend(self) -> memoryview:
+        """A buffer of a segment's size, to be filled from its start."""
+        return self._lent
+
+    def write(self, count: int) -> None:
+        """Hand over what stands in the first `count` bytes of the buffer that was lent.
+
+        Raises:
+            KeyturnError: The sink could not take what it was given before.
+        """
+        if not self._begun:
+            self._begun = True
+            write_all(self._sink, self._lent[:count])
+            return
+        if self._thread is None:
+            for _ in range(_BUFFERS - 1):
+                self._free.put(memoryview(bytearray(SEGMENT_BYTES)))
+            self._thread = threading.Thread(target=self._work, daemon=True)
+            self._thread.start()
+        self._handed_over.put(self._lent[:count])
+        self._lent = self._free.get()
+        self._raise_failure()
+
+    def finish(self) -> None:
+        """Wait until everything is written. Raises as `write`."""
+        self._end()
+        self._raise_failure()
+
+    def drop(self) -> None:
+        """Write nothing more; harmless behind `finish`."""
+        self._dropped = True
+        self._end()
+
+    def _end(self) -> None:
+        if self._thread is not None:
+            self._handed_over.put(None)
+            self._thread.join()
+            self._thread = None
+
+    def _raise_failure(self) -> None:
+        if self._failure is not None:
+            raise self._failure
+
+    def _work(self) -> None:
+        while (data := self._handed_over.get()) is not None:
+            if self._failure is None and not self._dropped:
+                try:
+                    write_all(self._sink, data)
+                except BaseException as error:  # noqa: BLE001 - raised again in the thread that hands over
+                    self._failure = error
+            whole = data.obj
+            self._free.put(memoryview(whole))
+
+
+def write_all(sink: Sink, data: memoryview) -> None:
+    """Give all of it to a sink, however little it takes at a time."""
+    while data:
+        data = data[sink.write(data) :]
