@@ -3,12 +3,16 @@
 Each segment is authenticated together with its number and with whether it is the last, so what comes out is
 what stood at this place of this message. That nothing is missing behind the range is not proved by reading
 the range: who needs that reads to the end, or front to back with `engine.envelope.stream`.
+
+The segments of a long range are opened a few ahead, in a thread. What was opened ahead comes out only while the
+data key may still be used.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Protocol
 
+from engine.envelope.read_ahead import ReadAhead
 from engine.envelope.segments import (
     HEADER_BYTES,
     PLAINTEXT_BYTES,
@@ -26,6 +30,9 @@ from engine.errors import DamagedError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+_LONG = 4  # segments: a thread costs as much as opening one
+_ZEROS = bytes(PLAINTEXT_BYTES)
 
 
 class RangeSource(Protocol):
@@ -68,6 +75,7 @@ class RandomAccessReader:
         self._sealed = memoryview(bytearray(SEGMENT_BYTES))
         self._opened = memoryview(bytearray(PLAINTEXT_BYTES))
         self._opened_number: int | None = None
+        self._ahead: ReadAhead | None = None
 
     def pieces(self, offset: int, length: int) -> Iterator[memoryview]:
         """The plaintext of a range, in pieces of up to 1 MiB; each is valid until the next is asked for.
@@ -79,13 +87,18 @@ class RandomAccessReader:
         end = offset + length
         if offset < 0 or length < 0 or end > self.size:
             raise DamagedError(f"{self._name} is damaged: it ends before byte {end} of its content")
-        while offset < end:
-            number = segment_at(offset)
-            opened = self._segment(number)
-            start = offset - plaintext_start(number)
-            piece = opened[start : start + end - offset]
-            yield piece.toreadonly()
-            offset += len(piece)
+        self._stop_ahead()
+        try:
+            self._go_ahead(offset, end)
+            while offset < end:
+                number = segment_at(offset)
+                opened = self._segment(number)
+                start = offset - plaintext_start(number)
+                piece = opened[start : start + end - offset]
+                yield piece.toreadonly()
+                offset += len(piece)
+        finally:
+            self._stop_ahead()
 
     def read(self, offset: int, length: int) -> bytes:
         """The plaintext of a range as one object. Raises as `pieces`."""
@@ -93,24 +106,48 @@ class RandomAccessReader:
 
     def close(self) -> None:
         """Wipe the plaintext that is kept, and let go of the message's key."""
-        self._opened[:] = bytes(PLAINTEXT_BYTES)
+        self._stop_ahead()
+        self._opened[:] = _ZEROS
         self._opened_number = None
         if self._cipher is not None:
             self._cipher.forget()
 
     def _segment(self, number: int) -> memoryview:
-        first = HEADER_BYTES if number == 0 else 0
-        start = number * SEGMENT_BYTES
-        end = min(start + SEGMENT_BYTES, self._ciphertext_bytes)
-        opened = self._opened[: end - start - first - TAG_BYTES]
         if self._opened_number != number:
             self._opened_number = None
-            cipher = self._header_read()
-            sealed = self._sealed[: end - start - first]
-            self._read(start + first, sealed)
-            cipher.open(number, sealed, opened, last=number == segment_count(self._ciphertext_bytes) - 1)
+            if self._ahead is None:
+                self._open(number, self._opened)
+            else:
+                self._opened = self._ahead.take(self._opened)
+                self._header_read().check()
             self._opened_number = number
-        return opened
+        return self._opened[: self._plaintext_bytes(number)]
+
+    def _go_ahead(self, offset: int, end: int) -> None:
+        """Begin to open the segments of a range that has many, but for one that is open."""
+        first, behind = segment_at(offset), segment_at(end - 1) + 1
+        if first == self._opened_number:
+            first += 1
+        if behind - first >= _LONG:
+            self._header_read()
+            self._ahead = ReadAhead(self._open, range(first, behind))
+
+    def _stop_ahead(self) -> None:
+        if self._ahead is not None:
+            self._ahead.close()
+            self._ahead = None
+
+    def _open(self, number: int, into: memoryview) -> None:
+        """Read and open a segment; one thread at a time does."""
+        cipher = self._header_read()
+        sealed = self._sealed[: self._plaintext_bytes(number) + TAG_BYTES]
+        self._read(number * SEGMENT_BYTES + (0 if number else HEADER_BYTES), sealed)
+        last = number == segment_count(self._ciphertext_bytes) - 1
+        cipher.open(number, sealed, into[: len(sealed) - TAG_BYTES], last=last)
+
+    def _plaintext_bytes(self, number: int) -> int:
+        start = number * SEGMENT_BYTES + (0 if number else HEADER_BYTES)
+        return min((number + 1) * SEGMENT_BYTES, self._ciphertext_bytes) - start - TAG_BYTES
 
     def _header_read(self) -> SegmentCipher:
         if self._cipher is None:

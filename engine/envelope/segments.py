@@ -161,6 +161,10 @@ class SegmentCipher:
                 "another snapshot may hold the same data",
             ) from error
 
+    def check(self) -> None:
+        """Make sure that the data key may be used now; raises `KeyAccessError` where it may not."""
+        self._keys.message_cipher(self._message)
+
     def forget(self) -> None:
         """Let go of the message's key."""
         self._keys.forget(self._message)
