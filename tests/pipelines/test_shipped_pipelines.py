@@ -162,8 +162,24 @@ def test_the_gitlab_pipeline_takes_the_review_from_a_pinned_include() -> None:
     for name in ("image", "keyturn-commit", "keyturn-repository"):
         assert re.match(header["spec"]["inputs"][name]["regex"], include["inputs"][name])
     deploy = gitlab_jobs()["keyturn-deploy"]
-    assert deploy["variables"]["KEYTURN_BASE_COMMIT"] == "$CI_COMMIT_BEFORE_SHA"
     assert "plan" not in json.dumps(deploy["artifacts"])
+
+
+@pytest.mark.parametrize(("answer", "base"), [("ab" * 20, "ab" * 20), ("", "cd" * 20)])
+def test_a_gitlab_deploy_is_judged_by_the_last_commit_that_was_deployed(tmp_path: Path, answer: str, base: str) -> None:
+    deploy = gitlab_jobs()["keyturn-deploy"]
+    lines = [line for line in deploy["script"] if "deployed" in line]
+    assert deploy["script"][-1].endswith("deploy.sh")
+    assert f"deployed.py {deploy['environment']['name']})" in lines[0]
+    tool = tmp_path / "python3"
+    tool.write_text(f'#!/bin/sh\necho "{answer}"\n', encoding="utf-8")
+    tool.chmod(0o755)
+    words = {"PATH": f"{tmp_path}{os.pathsep}{os.environ['PATH']}", "CI_COMMIT_BEFORE_SHA": "cd" * 20}
+    run = ["bash", "-euo", "pipefail", "-c", "\n".join((*lines, 'echo "$KEYTURN_BASE_COMMIT"'))]
+    done = subprocess.run(run, env=words, check=True, capture_output=True, text=True)
+    assert done.stdout == f"{base}\n"
+    tool.write_text("#!/bin/sh\nexit 4\n", encoding="utf-8")
+    assert subprocess.run(run, env=words, check=False, capture_output=True).returncode == 4
 
 
 def scripts() -> list[tuple[str, str]]:
