@@ -208,14 +208,17 @@ def _tell_wait(outage: KeyAccessError, seconds: float) -> None:
 
 
 def _own_files(workspace: Workspace) -> tuple[Path, ...]:
-    """What lies on this disk for the tenant, beside its vault."""
+    """What lies on this disk for the tenant, beside its vault.
+
+    The declaration is among it: an older one could undo a revocation, or name an earlier generation as current.
+    """
     from cli.access_change import saved_path
     from engine.jobs.own_places import sqlite_files
     from engine.ledger.opening import SqliteLocation, ledger_location
 
     location = ledger_location(workspace.declaration, workspace.folder)
     ledger = sqlite_files(location.path) if isinstance(location, SqliteLocation) else ()
-    return (*ledger, workspace.folder / EVENTS, saved_path(workspace))
+    return (workspace.path, *ledger, workspace.folder / EVENTS, saved_path(workspace))
 
 
 @contextmanager

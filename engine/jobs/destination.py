@@ -48,7 +48,7 @@ class Written(Enum):
     IDENTICAL = "was there already, with the same content"
     DIFFERENT = "is there already, with other content"
     IN_THE_WAY = "something else stands in its place"
-    OWN = "is not restored: the vault and the ledger stay as they are"
+    OWN = "is not restored: vault, ledger and declaration stay as they are"
 
 
 class _OwnFolderError(OSError):

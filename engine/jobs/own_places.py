@@ -1,8 +1,9 @@
-"""What Keyturn keeps on this disk for itself, and no restore may write over or into: the vault and the ledger.
+"""What Keyturn keeps on this disk for itself, and no restore may write over or into: vault, ledger, declaration.
 
 A source may hold them, such as a repository that is backed up with its `.keyturn/`. Restored in place, an older
-copy of the ledger would take the place of today's, with data keys and journal entries forgotten; and a file that
-is restored into the vault would lie there in plaintext (EKM-02).
+copy of the ledger would take the place of today's, with data keys and journal entries forgotten; an older
+declaration would undo a revocation, or name an earlier generation as current; and a file that is restored into
+the vault would lie there in plaintext (EKM-02).
 """
 
 from __future__ import annotations

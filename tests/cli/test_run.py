@@ -245,7 +245,19 @@ def test_a_ledger_that_was_backed_up_with_its_repository_is_never_brought_back_o
         "run", "restore", "--in-place", "--overwrite", "--workload", "files/.keyturn", *VENDOR
     )
     assert restored.exit_code == 0, restored.err
-    assert "ledger.db is not restored: the vault and the ledger stay as they are" in restored.err
+    assert "ledger.db is not restored: vault, ledger and declaration stay as they are" in restored.err
     assert repository.ledger_state() == before
     assert (repository.folder / ".keyturn" / "events.jsonl").read_bytes().startswith(events)
     assert repository.keyturn("run", "restore", "--to", "out", "--workload", "files/source", *VENDOR).exit_code == 0
+
+
+def test_a_declaration_that_was_backed_up_is_never_brought_back_over_todays(tenant: tuple[Repository, str]) -> None:
+    repository, _ = tenant
+    backup = ("run", "backup", "--source", ".", "--workload", "files/.", *VENDOR)
+    assert repository.keyturn(*backup).exit_code == 0
+    declaration = repository.folder / "ekm.yaml"
+    declaration.write_text(declaration.read_text() + "\n# today's\n")
+    restored = repository.keyturn("run", "restore", "--in-place", "--overwrite", "--workload", "files/.", *VENDOR)
+    assert restored.exit_code == 0, restored.err
+    assert "ekm.yaml is not restored: vault, ledger and declaration stay as they are" in restored.err
+    assert declaration.read_text().endswith("# today's\n")
