@@ -27,6 +27,7 @@ node_modules/.installed: package.json package-lock.json | prerequisites
 
 setup: .venv/.installed node_modules/.installed ## Make .venv/ and node_modules/
 	@$(BIN)/python -m compileall -q cli engine policies stacks
+	@env -u PYTHONDONTWRITEBYTECODE $(BIN)/python -O -c 'import stacks.synthesis'  # compiled for stacks/many_tenants.py
 
 demo: setup ## The main job, end to end, on a sandbox (INPUT=folder for your own files)
 	@$(BIN)/keyturn demo $(if $(INPUT),--input "$(INPUT)")

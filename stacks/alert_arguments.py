@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from stacks.resources import Reference
+    from stacks.rendering import Reference
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -30,7 +30,8 @@ from stacks.alert_arguments import (
     TopicPolicyArguments,
 )
 from stacks.cdktf_imports import Fn, TerraformStack
-from stacks.resources import AwsProvider, AwsProviderArguments, Reference, Resource
+from stacks.rendering import Reference
+from stacks.resources import AwsProvider, AwsProviderArguments, Resource
 from stacks.stack_names import alerts_stack
 from stacks.state_backend import keep_state
 

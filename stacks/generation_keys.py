@@ -18,21 +18,15 @@ from typing import TYPE_CHECKING
 from engine.declaration import GENERATION_TAG, TENANT_TAG, Origin
 from stacks.custody import VENDOR_GRANT_OPERATIONS, custody_of, region_identifier
 from stacks.key_policy import account_root, key_policy
-from stacks.resources import (
-    AwsProvider,
-    AwsProviderArguments,
+from stacks.kms_arguments import (
     GrantConstraints,
-    KmsExternalKey,
     KmsExternalKeyArguments,
-    KmsGrant,
     KmsGrantArguments,
-    KmsKey,
     KmsKeyArguments,
-    KmsReplicaExternalKey,
-    KmsReplicaKey,
     KmsReplicaKeyArguments,
-    Lifecycle,
 )
+from stacks.kms_resources import KmsExternalKey, KmsGrant, KmsKey, KmsReplicaExternalKey, KmsReplicaKey
+from stacks.resources import AliasedAwsProvider, AwsProvider, AwsProviderArguments, Lifecycle
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -80,7 +74,7 @@ class Providers:
 
     def _make(self, region: str, alias: str | None) -> AwsProvider:
         arguments = AwsProviderArguments(region=region, allowed_account_ids=(self._account.account_id,), alias=alias)
-        return AwsProvider(self._stack, arguments)
+        return AwsProvider(self._stack, arguments) if alias is None else AliasedAwsProvider(self._stack, arguments)
 
 
 def make_keys(

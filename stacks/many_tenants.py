@@ -116,7 +116,8 @@ def _carry_out(shares: Sequence[_Share], processes: int) -> list[_Outcome]:
 def _optimised() -> Iterator[None]:
     """Processes started here run without assertions: CDKTF's bindings else check the types of every call's arguments.
 
-    That is a third of their time, and what they would find the type checker has found.
+    That is a third of their time, and what they would find the type checker has found. Python compiles the modules
+    anew for that, and keeps them where it may; `make setup` has done so before.
     """
     before = os.environ.get(_OPTIMISE)
     os.environ[_OPTIMISE] = "1"

@@ -1,20 +1,16 @@
-"""Typed Terraform resources of our own, for exactly what the stacks use.
+"""Typed Terraform resources of our own, for exactly what the stacks use: what all of them have in common.
 
 CDKTF's prebuilt AWS provider holds every resource of AWS and costs seconds and more than a gigabyte to
-load; these few classes give the same JSON. Each has a frozen dataclass of arguments whose fields are named
+load; a few classes give the same JSON. Each resource has a frozen dataclass of arguments whose fields are named
 and typed as the provider's schema has them; `None` leaves an argument out. A test holds every field, and
-what is emitted, against the schema of the real provider.
-
-A text is emitted literally: Terraform's template marks in it are escaped, so that nothing a person writes
-into a description becomes an expression. What is to be resolved by Terraform is a `Reference`.
+what is emitted, against the schema of the real provider. The resources of AWS KMS are in `stacks.kms_resources`,
+the arguments of all beside them: `kms_arguments`, `storage_arguments`, `alert_arguments`.
 """
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping
-from dataclasses import dataclass, fields, is_dataclass
-from typing import TYPE_CHECKING, Any, ClassVar, Protocol
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 from stacks.cdktf_imports import (
     TerraformProvider,
@@ -22,23 +18,16 @@ from stacks.cdktf_imports import (
     TerraformResource,
     TerraformResourceLifecycle,
 )
+from stacks.rendering import Reference, attributes_of, hcl_attributes_of
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from stacks.cdktf_imports import Construct
+    from stacks.rendering import Arguments
 
 PROVIDER_SOURCE = "hashicorp/aws"
 PROVIDER_VERSIONS = ">= 5.100, < 7"
-
-
-@dataclass(frozen=True, slots=True)
-class Reference:
-    """A value that Terraform resolves, such as the ARN of a key yet to be made.
-
-    Attributes:
-        token: An expression, or a placeholder that CDKTF replaces by one.
-    """
-
-    token: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,87 +46,6 @@ class AwsProviderArguments:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class KmsKeyArguments:
-    """Arguments of `aws_kms_key`; the defaults make a symmetric key for encryption (EKM-14)."""
-
-    description: str
-    policy: str
-    is_enabled: bool
-    multi_region: bool
-    deletion_window_in_days: int
-    enable_key_rotation: bool
-    rotation_period_in_days: int | None
-    tags: Mapping[str, str]
-    custom_key_store_id: str | None = None
-    xks_key_id: str | None = None
-    key_usage: str = "ENCRYPT_DECRYPT"
-    customer_master_key_spec: str = "SYMMETRIC_DEFAULT"
-    bypass_policy_lockout_safety_check: bool = False
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class KmsExternalKeyArguments:
-    """Arguments of `aws_kms_external_key`, a symmetric key whose material its administrator imports.
-
-    The material never passes through Terraform, whose plan and state would hold it in clear.
-
-    Attributes:
-        enabled: Whether it is enabled; None while it awaits its material.
-    """
-
-    description: str
-    policy: str
-    enabled: bool | None
-    multi_region: bool
-    deletion_window_in_days: int
-    tags: Mapping[str, str]
-    bypass_policy_lockout_safety_check: bool = False
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class KmsReplicaKeyArguments:
-    """Arguments of `aws_kms_replica_key` and `aws_kms_replica_external_key`, in the Region of their provider.
-
-    Attributes:
-        enabled: Whether it is enabled; None while it awaits its material.
-    """
-
-    primary_key_arn: Reference | str
-    description: str
-    policy: str
-    enabled: bool | None
-    deletion_window_in_days: int
-    tags: Mapping[str, str]
-    bypass_policy_lockout_safety_check: bool = False
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class KmsAliasArguments:
-    """Arguments of `aws_kms_alias`; the target is a key id or a key ARN."""
-
-    name: str
-    target_key_id: Reference | str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class GrantConstraints:
-    """What the encryption context of every call by a grant must hold."""
-
-    encryption_context_subset: Mapping[str, str]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class KmsGrantArguments:
-    """Arguments of `aws_kms_grant`; each forces a new grant when it changes."""
-
-    name: str
-    key_id: Reference | str
-    grantee_principal: str
-    operations: tuple[str, ...]
-    constraints: tuple[GrantConstraints, ...] | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Lifecycle:
     """What Terraform may do to a resource.
 
@@ -150,15 +58,6 @@ class Lifecycle:
     prevent_destroy: bool = False
     create_before_destroy: bool = False
     ignore_changes: tuple[str, ...] = ()
-
-
-class Arguments(Protocol):
-    """Any frozen dataclass whose fields are the arguments of a resource or provider, or of a block in one.
-
-    A field that holds a tuple of such dataclasses is a repeated block.
-    """
-
-    __dataclass_fields__: ClassVar[dict[str, Any]]
 
 
 class AwsProvider(TerraformProvider):
@@ -176,11 +75,6 @@ class AwsProvider(TerraformProvider):
             ),
         )
 
-    @property  # type: ignore[misc]  # the setter of CDKTF's own does nothing
-    def alias(self) -> str | None:
-        """What resources name it by; CDKTF asks for it, and keeps none that is given to it."""
-        return self.arguments.alias
-
     def _synthesize_attributes(self) -> Mapping[str, Any]:
         return attributes_of(self.arguments)
 
@@ -188,7 +82,16 @@ class AwsProvider(TerraformProvider):
         return hcl_attributes_of(self.arguments)
 
 
-class _Resource(TerraformResource):
+class AliasedAwsProvider(AwsProvider):
+    """The same beside the main one: CDKTF asks for its alias, and keeps none that is given to it."""
+
+    @property  # type: ignore[misc]  # the setter of CDKTF's own does nothing
+    def alias(self) -> str | None:
+        """What resources name it by."""
+        return self.arguments.alias
+
+
+class TypedResource(TerraformResource):
     """A resource whose attributes are its arguments."""
 
     def __init__(
@@ -231,102 +134,7 @@ class _Resource(TerraformResource):
         return Reference(self.get_string_attribute(attribute))
 
 
-class AnyKmsKey(_Resource):
-    """A KMS key in the customer's account, of whatever origin, primary or replica."""
-
-    @property
-    def arn(self) -> Reference:
-        """The key's full ARN."""
-        return self._reference("arn")
-
-
-class KmsKey(AnyKmsKey):
-    """A key with material of AWS KMS, or in a custom key store."""
-
-    def __init__(self, scope: Construct, name: str, arguments: KmsKeyArguments, lifecycle: Lifecycle) -> None:
-        super().__init__(scope, name, "aws_kms_key", arguments, lifecycle)
-
-    @property
-    def key_id(self) -> Reference:
-        """The key's id."""
-        return self._reference("key_id")
-
-
-class KmsExternalKey(AnyKmsKey):
-    """A key with imported material."""
-
-    def __init__(self, scope: Construct, name: str, arguments: KmsExternalKeyArguments, lifecycle: Lifecycle) -> None:
-        super().__init__(scope, name, "aws_kms_external_key", arguments, lifecycle)
-
-    @property
-    def key_id(self) -> Reference:
-        """The key's id, which the provider gives as the resource's."""
-        return self._reference("id")
-
-
-class KmsReplicaKey(AnyKmsKey):
-    """A replica of a multi-Region key, in the Region of its provider."""
-
-    def __init__(
-        self,
-        scope: Construct,
-        name: str,
-        arguments: KmsReplicaKeyArguments,
-        lifecycle: Lifecycle,
-        provider: AwsProvider,
-        terraform_type: str = "aws_kms_replica_key",
-    ) -> None:
-        super().__init__(scope, name, terraform_type, arguments, lifecycle, provider)
-
-    @property
-    def key_id(self) -> Reference:
-        """The key's id, the same as the primary's."""
-        return self._reference("key_id")
-
-
-class KmsReplicaExternalKey(KmsReplicaKey):
-    """A replica of a multi-Region key with imported material; the same material is imported into each."""
-
-    def __init__(
-        self,
-        scope: Construct,
-        name: str,
-        arguments: KmsReplicaKeyArguments,
-        lifecycle: Lifecycle,
-        provider: AwsProvider,
-    ) -> None:
-        super().__init__(scope, name, arguments, lifecycle, provider, "aws_kms_replica_external_key")
-
-
-class KmsAlias(_Resource):
-    """An alias, which can be pointed to another key of the account and Region."""
-
-    def __init__(
-        self, scope: Construct, name: str, arguments: KmsAliasArguments, lifecycle: Lifecycle | None = None
-    ) -> None:
-        super().__init__(scope, name, "aws_kms_alias", arguments, lifecycle)
-
-    @property
-    def arn(self) -> Reference:
-        """The alias's ARN."""
-        return self._reference("arn")
-
-
-class KmsGrant(_Resource):
-    """A grant on a key."""
-
-    def __init__(
-        self,
-        scope: Construct,
-        name: str,
-        arguments: KmsGrantArguments,
-        lifecycle: Lifecycle,
-        provider: AwsProvider | None = None,
-    ) -> None:
-        super().__init__(scope, name, "aws_kms_grant", arguments, lifecycle, provider)
-
-
-class Resource(_Resource):
+class Resource(TypedResource):
     """A resource of whatever type, whose references are asked for by name."""
 
     def __init__(
@@ -342,72 +150,3 @@ class Resource(_Resource):
     def reference(self, attribute: str) -> Reference:
         """An attribute that the provider computes."""
         return self._reference(attribute)
-
-
-def attributes_of(arguments: Arguments) -> dict[str, Any]:
-    """The arguments as the JSON of Terraform has them, without those that are None."""
-    values = ((field.name, getattr(arguments, field.name)) for field in fields(arguments))
-    return {name: _json_value(value) for name, value in values if value is not None}
-
-
-def hcl_attributes_of(arguments: Arguments) -> dict[str, Any]:
-    """The same with the types that CDKTF's writer of HCL asks for (`cdktf synth --hcl`)."""
-    described: dict[str, Any] = {}
-    for field in fields(arguments):
-        value = getattr(arguments, field.name)
-        if value is None:
-            continue
-        if isinstance(value, tuple) and value and is_dataclass(value[0]) and not isinstance(value[0], Reference):
-            blocks = [hcl_attributes_of(block) for block in value]
-            described[field.name] = {"value": blocks, "isBlock": True, "type": "list", "storageClassType": "list"}
-        else:
-            emitted = _json_value(value)
-            written = emitted if isinstance(value, Reference) else _hcl_value(emitted)
-            described[field.name] = {"value": written, "isBlock": False, **_hcl_type(emitted)}
-    return described
-
-
-def escaped(text: str) -> str:
-    """The text with the marks of Terraform's templates escaped (Terraform, "Strings and Templates")."""
-    return text.replace("${", "$${").replace("%{", "%%{")
-
-
-def _json_value(value: Any) -> Any:
-    if isinstance(value, Reference):
-        return value.token
-    if isinstance(value, str):
-        return escaped(value)
-    if isinstance(value, tuple):
-        return [_json_value(item) for item in value]
-    if isinstance(value, Mapping):
-        return {escaped(key): _json_value(item) for key, item in value.items()}
-    if is_dataclass(value) and not isinstance(value, type):
-        return attributes_of(value)
-    return value
-
-
-def _hcl_value(value: Any) -> Any:
-    """A text with every mark of HCL's strings escaped, which CDKTF's writer does for a few alone.
-
-    It takes a text with `${` for an expression, never escapes a backslash, and writes lines as a heredoc, which a line
-    of the text can end.
-    """
-    if isinstance(value, str):
-        return json.dumps(value, ensure_ascii=False)[1:-1]
-    if isinstance(value, list):
-        return [_hcl_value(item) for item in value]
-    if isinstance(value, Mapping):
-        return {key: _hcl_value(item) for key, item in value.items()}
-    return value
-
-
-def _hcl_type(value: Any) -> Mapping[str, str]:
-    if isinstance(value, bool):
-        return {"type": "simple", "storageClassType": "boolean"}
-    if isinstance(value, int):
-        return {"type": "simple", "storageClassType": "number"}
-    if isinstance(value, list):
-        return {"type": "set", "storageClassType": "stringList"}
-    if isinstance(value, Mapping):
-        return {"type": "map", "storageClassType": "stringMap"}
-    return {"type": "simple", "storageClassType": "string"}

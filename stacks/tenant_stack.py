@@ -24,7 +24,9 @@ from stacks.cdktf_imports import TerraformOutput, TerraformStack
 from stacks.custody import alias_target, custody_of, region_identifier
 from stacks.generation_keys import GenerationKeys, Providers, make_keys
 from stacks.guard_aspect import Guards
-from stacks.resources import KmsAlias, KmsAliasArguments, Lifecycle, Reference
+from stacks.kms_arguments import KmsAliasArguments
+from stacks.kms_resources import KmsAlias
+from stacks.resources import Lifecycle
 from stacks.state_backend import keep_state
 
 if TYPE_CHECKING:
@@ -33,6 +35,7 @@ if TYPE_CHECKING:
     from engine.arn import KeyArn
     from engine.declaration import Declaration, DeclaredGeneration
     from stacks.cdktf_imports import Construct
+    from stacks.rendering import Reference
 
 
 class TenantStack(TerraformStack):

@@ -10,21 +10,16 @@ from typing import TYPE_CHECKING, Any, get_type_hints
 import pytest
 
 from stacks.alert_arguments import ALERT_TYPES
-from stacks.resources import (
-    AwsProviderArguments,
-    KmsAlias,
+from stacks.kms_arguments import (
     KmsAliasArguments,
-    KmsExternalKey,
     KmsExternalKeyArguments,
-    KmsGrant,
     KmsGrantArguments,
-    KmsKey,
     KmsKeyArguments,
-    KmsReplicaExternalKey,
-    KmsReplicaKey,
     KmsReplicaKeyArguments,
-    Reference,
 )
+from stacks.kms_resources import KmsAlias, KmsExternalKey, KmsGrant, KmsKey, KmsReplicaExternalKey, KmsReplicaKey
+from stacks.rendering import Reference
+from stacks.resources import AwsProviderArguments
 from stacks.storage_arguments import STORAGE_TYPES
 
 if TYPE_CHECKING:
@@ -127,7 +122,7 @@ def test_every_reference_is_to_a_text_that_the_provider_computes(
     ours = [owner for owner in resource.__mro__ if owner.__module__ == resource.__module__]
     for name, member in ((name, member) for owner in ours for name, member in vars(owner).items()):
         if isinstance(member, property):
-            assert get_type_hints(member.fget)["return"] is Reference
+            assert get_type_hints(member.fget, localns={"Reference": Reference})["return"] is Reference
             attribute = attributes[REFERENCES.get((terraform_type, name), name)]
             assert attribute["computed"]
             assert attribute["type"] == "string"
