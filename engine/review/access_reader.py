@@ -17,6 +17,7 @@ from engine.review.access_answers import Answer
 from engine.review.statements import (
     Statements,
     may_concern,
+    named_in_denials,
     names_another_partition,
     names_resources,
     parse_statements,
@@ -193,6 +194,49 @@ class AccessReader:
                 return None
             if _RANK[answer] < _RANK[best]:
                 best = answer
+            if best is Answer.YES:
+                break
+        return best
+
+    def anybody_may(
+        self, action: str, policy: PolicyReading, others: tuple[str, ...], *, key_arn: str | None, key_account_id: str
+    ) -> Answer:
+        """The best answer for a principal of the key's own account.
+
+        Args:
+            action: The IAM action.
+            policy: The key's policy in its two readings.
+            others: Principals to ask for beside the root, those that the policy allows and those that a Deny names.
+            key_arn: The key's ARN, or None where it is not known yet.
+            key_account_id: The account that owns the key.
+        """
+        low = self._anybody(action, policy.least, others, key_arn, key_account_id)
+        high = low if policy.certain else self._anybody(action, policy.most, others, key_arn, key_account_id)
+        low, high = Answer.NO if low is None else low, Answer.YES if high is None else high
+        return low if low is high else Answer.UNKNOWN
+
+    def _anybody(
+        self, action: str, text: str | None, others: tuple[str, ...], key_arn: str | None, account_id: str
+    ) -> Answer | None:
+        everything = None if text is None else self.statements(text)
+        if everything is None:
+            return None
+        from engine.review.access_questions import ask_principal
+
+        prefix = f"arn:{self._partition}:iam::{account_id}:"
+        mine = [other for other in others if other.startswith(prefix)]
+        candidates = (
+            f"{prefix}root",
+            *principals_of(everything, account_id),
+            *named_in_denials(everything, prefix),
+            *mine,
+        )
+        best = Answer.NO
+        for principal in dict.fromkeys(candidates):
+            answer = ask_principal(self._partition, principal, action, everything, key_arn, account_id)
+            if answer is None:
+                return None
+            best = answer if _RANK[answer] < _RANK[best] else best
             if best is Answer.YES:
                 break
         return best

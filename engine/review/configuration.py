@@ -30,6 +30,7 @@ _INDEX = re.compile(r'\[("(?:[^"\\]|\\.)*"|[0-9]+|\*)\]')
 _MAX_DEPTH = 20
 _NO_PROVIDERS: Mapping[str, Any] = MappingProxyType({})
 _OF_ITSELF = ("each", "count")
+_NOT_WHO = frozenset({"region", "default_tags", "ignore_tags", "max_retries", "retry_mode", "endpoints"})
 _HARMLESS = ("path", "terraform", "self")
 
 
@@ -122,6 +123,27 @@ class Configuration:
         provider = _mapping(self._providers.get(key)) if isinstance(key, str) else {}
         region = _mapping(_mapping(provider.get("expressions")).get("region")).get("constant_value")
         return region if isinstance(region, str) and region else None
+
+    def same_account(self, place: tuple[str, str, str], target: Target) -> bool:
+        """Whether the providers of a managed resource and of another one differ in nothing but their Region and tags.
+
+        Args:
+            place: The one's module address, type and name.
+            target: The other.
+        """
+        one = self._resource(module_steps(place[0]), place[1], place[2], "managed")
+        other = self._resource(target.module, target.type, target.name, "managed")
+        if one is None or other is None:
+            return False
+        keys = (one.get("provider_config_key"), other.get("provider_config_key"))
+        return keys[0] == keys[1] or self._who(keys[0]) == self._who(keys[1])
+
+    def _who(self, provider: Any) -> Mapping[str, Any]:
+        """What a provider's configuration says of who calls."""
+        expressions = _mapping(
+            _mapping(self._providers.get(provider) if isinstance(provider, str) else None).get("expressions")
+        )
+        return {name: value for name, value in expressions.items() if name not in _NOT_WHO}
 
     def has_resource(self, module_address: str, kind: str, name: str) -> bool:
         """Whether the configuration holds this managed resource."""

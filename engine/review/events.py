@@ -50,12 +50,15 @@ class EventKind(Enum):
     VENDOR_ACCESS = "vendor_access"
     VENDOR_PRIVILEGES = "vendor_privileges"
     OTHER_ACCOUNTS = "other_accounts"
+    OUTSIDE_PRINCIPALS = "outside_principals"
     PUBLIC_ACCESS = "public_access"
     ADMINISTRATION = "administration"
     LOCKOUT_CHECK = "lockout_check"
+    OWNER_POWERS = "owner_powers"
     DELETION_GUARD = "deletion_guard"
     UNPLACED_POLICY = "unplaced_policy"
     GRANT = "grant"
+    RETIRING_PRINCIPAL = "retiring_principal"
     ALIAS = "alias"
     KEY_STORE = "key_store"
     DEFERRED = "deferred"
@@ -86,7 +89,8 @@ VOCABULARY: dict[EventKind, dict[str, tuple[str, ...] | type]] = {
         "proved_not_revoked": bool,
     },
     EventKind.KEY_TAGS: OF_KEYS | {"change": ("removed", "renumbered", "none")},
-    EventKind.KEY_IDENTITY: OF_KEYS | {"change": ("recreated", "used_arn", "other_arn", "address_changed", "none")},
+    EventKind.KEY_IDENTITY: OF_KEYS
+    | {"change": ("recreated", "used_arn", "other_arn", "other_tenant", "unproved", "address_changed", "none")},
     EventKind.KEY_FORM: OF_KEYS
     | {
         "spec": ("right", "wrong"),
@@ -105,14 +109,23 @@ VOCABULARY: dict[EventKind, dict[str, tuple[str, ...] | type]] = {
         "proved_not_revoked": bool,
     },
     EventKind.VENDOR_PRIVILEGES: OF_KEYS | {"gained": bool},
-    EventKind.OTHER_ACCOUNTS: OF_KEYS | {"change": ("gained", "instead_of_vendor")},
+    EventKind.OTHER_ACCOUNTS: OF_KEYS | {"change": ("gained", "instead_of_vendor", "none")},
+    EventKind.OUTSIDE_PRINCIPALS: OF_KEYS
+    | {"principal": ("service", "federated", "identity"), "power": ("use", "administration")},
     EventKind.PUBLIC_ACCESS: OF_KEYS
     | {"principal": ("none", "wildcard", "not_principal"), "open": ("yes", "conditional", "no"), "gained": bool},
     EventKind.ADMINISTRATION: OF_KEYS | {"after": ("yes", "conditional", "no"), "change": ("narrowed", "none")},
     EventKind.LOCKOUT_CHECK: OF_KEYS | {"bypassed": bool},
+    EventKind.OWNER_POWERS: OF_KEYS
+    | {
+        "power": ("revoke", "grant"),
+        "whose": ("anybody", "administrator"),
+        "after": ("conditional", "no"),
+    },
     EventKind.DELETION_GUARD: OF_KEYS | {"removed": bool},
     EventKind.UNPLACED_POLICY: OF_KEYS | {"gives_vendor_access": bool},
     EventKind.GRANT: OF_KEYS | {"change": ("removed", "reduced", "replaced"), "access_kept": bool, "gap": bool},
+    EventKind.RETIRING_PRINCIPAL: OF_KEYS | {"account": ("own", "other"), "access_kept": bool},
     EventKind.ALIAS: OF_KEYS
     | {
         "change": (
@@ -172,7 +185,10 @@ WORDS: dict[EventKind, tuple[str, ...]] = {
     EventKind.VENDOR_ACCESS: ("vendor", "actions", "by"),
     EventKind.VENDOR_PRIVILEGES: ("actions", "vendor"),
     EventKind.OTHER_ACCOUNTS: ("gained", "lost", "vendor"),
+    EventKind.OUTSIDE_PRINCIPALS: ("names",),
+    EventKind.OWNER_POWERS: ("power",),
     EventKind.GRANT: ("grant",),
+    EventKind.RETIRING_PRINCIPAL: ("grant", "principal"),
     EventKind.ALIAS: ("alias", "new_name", "before", "after"),
     EventKind.KEY_STORE: ("store",),
     EventKind.DEFERRED: ("why",),

@@ -15,7 +15,9 @@ from engine.review.detect.form import detect_form
 from engine.review.detect.grants import detect_grants
 from engine.review.detect.key_policy import detect_key_policy
 from engine.review.detect.keys import detect_keys, how_it_leaves
+from engine.review.detect.powers import detect_powers
 from engine.review.detect.stores import detect_stores
+from engine.review.detect.strangers import detect_strangers
 from engine.review.detect.whole import detect_deferred, detect_unread, detect_whole
 from engine.review.generations import Generations
 from engine.review.key_access import KeyAccess
@@ -38,7 +40,9 @@ DETECTORS: tuple[Callable[[Context], Iterable[Told]], ...] = (
     detect_form,
     detect_access,
     detect_key_policy,
+    detect_powers,
     detect_grants,
+    detect_strangers,
     detect_aliases,
     detect_stores,
     detect_deferred,

@@ -88,6 +88,17 @@ class Generations:
         primary = self._custody.keys.get(key.primary) if key.primary is not None else None
         return self.number(primary) if primary is not None else None
 
+    def by_planned_tags_alone(self, key: Key) -> bool:
+        """Whether nothing but the tags that the plan gives a key makes it a generation's."""
+        resource = key.resource
+        if resource is None or self.tagged(key, Moment.PLANNED) is None:
+            return False
+        if any(self.tagged(key, moment) is not None for moment in (Moment.RECORDED, Moment.OBSERVED)):
+            return False
+        proved = self._declared.proof is not None and self._declared.proof.of_key(key.arn or key.key_id) is not None
+        named = key.arn in self._by_arn or {resource.address, resource.former_address} & self._by_address.keys()
+        return not (proved or named or self._of_stack(key) is not None)
+
     def existing(self, number: int) -> tuple[Key, ...]:
         """The keys that were there before the apply and are the generation's."""
         if self._existing is None:

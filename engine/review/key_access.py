@@ -165,6 +165,20 @@ class KeyAccess:
         """Whether the key's own account as a whole can do an action, whatever its IAM says."""
         return self.account_access(self.account_id(key), (action,), key, moment).answers[0]
 
+    def owner_names(self, key: Key) -> tuple[str, str]:
+        """The key's own account as a policy may name it: by its root's ARN, and by its number."""
+        return f"arn:{self._partition}:iam::{self.account_id(key)}:root", self.account_id(key)
+
+    def anybody_may(self, action: str, key: Key, moment: Moment, others: tuple[str, ...]) -> Answer:
+        """The best answer for a principal of the key's own account; `others` are asked for beside those it names."""
+        return self.reader.anybody_may(
+            action,
+            self.policy(key, moment),
+            others,
+            key_arn=arn_of(key.at(moment)) or key.arn,
+            key_account_id=self.account_id(key),
+        )
+
     def principals_let_off(self, key: Key) -> tuple[str, ...]:
         """Principals of the key's account that a Deny of its planned policy may let off, but for break glass."""
         text = self.policy(key, Moment.PLANNED).least

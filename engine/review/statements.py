@@ -177,6 +177,23 @@ def plainly_administrable(statements: Statements, owner: tuple[str, str]) -> boo
     )
 
 
+def plainly_owned(statements: Statements, owner: tuple[str, str]) -> bool:
+    """Whether nothing is denied and the console's first statement stands there: the owner can do everything."""
+    found = False
+    for statement in statements:
+        if statement.get("Effect") != "Allow":
+            return False
+        if statement.get("Action") == "kms:*" and not found:
+            principal = statement.get("Principal")
+            found = (
+                principal.__class__ is dict
+                and principal.get("AWS") in owner
+                and statement.get("Resource") == "*"
+                and "Condition" not in statement
+            )
+    return found
+
+
 def _may_deny_putting(statement: dict[str, Any]) -> bool:
     actions = statement.get("Action")
     listed = actions if isinstance(actions, list) else [actions]

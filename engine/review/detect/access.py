@@ -28,7 +28,7 @@ from engine.review.values import SENSITIVE, UNKNOWN
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from engine.review.custody import Key
+    from engine.review.custody import Attached, Key
     from engine.review.detect.context import Context
     from engine.review.events import Fact, Told
     from engine.review.resources import Resource
@@ -240,15 +240,17 @@ def _other_accounts(context: Context, subject: Subject) -> Told:
     before = frozenset[str]() if is_new(key) else _others(context, key, Moment.OBSERVED)
     after = _others(context, key, Moment.PLANNED)
     gained, lost = after - before, before - after
-    if not gained and not lost:
+    if not gained and not lost and not key.grants:
         return EventKind.OTHER_ACCOUNTS
     vendor_before = not is_new(key) and _can_use(context, context.access.vendor, key, Moment.OBSERVED)
     vendor_after = _can_use(context, context.access.vendor, key, Moment.PLANNED)
-    change = "none"
+    change: Fact = "none"
     if (gained and vendor_before and not vendor_after) or (lost and vendor_after and not vendor_before):
         change = "instead_of_vendor"
     elif gained:
         change = "gained"
+    elif any(_of_nobody_known(context, key, attached) for attached in key.grants):
+        change = OneOf.of("gained", "none")
     if change == "none":
         return EventKind.OTHER_ACCOUNTS
     return key_event(
@@ -258,6 +260,18 @@ def _other_accounts(context: Context, subject: Subject) -> Told:
         gained=_accounts(context, key, gained),
         lost=_accounts(context, key, lost),
         vendor=context.access.vendor,
+    )
+
+
+def _of_nobody_known(context: Context, key: Key, attached: Attached) -> bool:
+    """Whether a new grant's grantee is known only after apply, and is no role or user that the plan makes."""
+    planned = attached.attributes(Moment.PLANNED)
+    return (
+        planned is not None
+        and not attached.resource.untouched
+        and attached.belongs(key.address, Moment.PLANNED) is not False
+        and planned.text("grantee_principal") is UNKNOWN
+        and not context.custody.made_here(attached.resource, "grantee_principal", key)
     )
 
 

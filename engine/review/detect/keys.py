@@ -12,6 +12,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from engine.review.custody import arn_of
+from engine.review.detect.adoption import adopted, another
 from engine.review.detect.context import is_new, is_replica, key_event, lost_outside, stays
 from engine.review.events import EventKind, OneOf
 from engine.review.plan import Action
@@ -164,8 +165,10 @@ def _identity(context: Context, subject: Subject) -> Iterator[Told]:
         name, number = f"generation {context.generations.claimed(key)}", used_by
     elif known_arn is not None and key.arn is not None and key.arn != known_arn and not _same_family(key, known_arn):
         change = "other_arn"
-    elif known_arn is None and _imported_by_name(context, subject):
-        change = OneOf.of("other_arn", "none")
+    elif known_arn is None and not is_new(key) and (taken := adopted(context, subject)) != "none":
+        change = taken
+        other_key = another(context, subject)
+        known_arn = None if other_key is None or other_key.hidden else other_key.arn
     elif _address_changed(context, subject):
         change = "address_changed"
     if change == "none":
@@ -180,16 +183,6 @@ def _identity(context: Context, subject: Subject) -> Iterator[Told]:
         arn=known_arn or "(not known)",
         former=key.resource.former_address or "(none)",
     )
-
-
-def _imported_by_name(context: Context, subject: Subject) -> bool:
-    """Whether the key of an older generation is imported, and nothing but the address says that it is the one."""
-    resource = subject.key.resource
-    if resource is None or resource.importing is None or subject.number is None or is_replica(subject.key):
-        return False
-    older = subject.number < max(declaration.current for declaration in context.declared.both)
-    same = [other for other in context.generations.existing(subject.number) if other.arn == subject.key.arn]
-    return older and context.generations.tagged(subject.key, Moment.OBSERVED) is None and len(same) == 1
 
 
 def _same_family(key: Key, arn: str) -> bool:

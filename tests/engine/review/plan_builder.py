@@ -143,6 +143,43 @@ POLICIES = {
             Condition={"ArnNotEquals": {"aws:PrincipalArn": [f"arn:aws:iam::{CUSTOMER}:role/Emergency"]}},
         ),
     ),
+    "a service too": document(OWNER, FOR_VENDOR, statement({"Service": "backup.amazonaws.com"}, USE)),
+    "a service may encrypt": document(OWNER, FOR_VENDOR, statement({"Service": "s3.amazonaws.com"}, "kms:Encrypt")),
+    "a service administers": document(OWNER, FOR_VENDOR, statement({"Service": "backup.amazonaws.com"}, "kms:*")),
+    "a federated identity too": document(
+        OWNER, FOR_VENDOR, statement({"Federated": f"arn:aws:iam::{CUSTOMER}:saml-provider/x"}, USE)
+    ),
+    "an identity's bare id too": document(OWNER, FOR_VENDOR, statement({"AWS": "AROAEXAMPLE123456789"}, USE)),
+    "disabling denied": document(OWNER, FOR_VENDOR, statement("*", "kms:DisableKey", "Deny")),
+    "disabling denied to an administrator": document(
+        OWNER, FOR_VENDOR, statement({"AWS": f"arn:aws:iam::{CUSTOMER}:role/KeyAdmin"}, "kms:Disable*", "Deny")
+    ),
+    "disabling denied to all but one": document(
+        OWNER,
+        FOR_VENDOR,
+        statement(
+            "*",
+            "kms:DisableKey",
+            "Deny",
+            Condition={"ArnNotEquals": {"aws:PrincipalArn": f"arn:aws:iam::{CUSTOMER}:role/KeyAdmin"}},
+        ),
+    ),
+    "disabling denied without a second factor": document(
+        OWNER,
+        FOR_VENDOR,
+        statement("*", "kms:DisableKey", "Deny", Condition={"BoolIfExists": {"aws:MultiFactorAuthPresent": "false"}}),
+    ),
+    "revoking grants denied": document(
+        OWNER, FOR_VENDOR, statement({"AWS": root(CUSTOMER)}, "kms:RevokeGrant", "Deny")
+    ),
+    "creating grants denied": document(OWNER, FOR_VENDOR, statement("*", "kms:CreateGrant", "Deny")),
+    "creating grants denied to an administrator": document(
+        OWNER, FOR_VENDOR, statement({"AWS": f"arn:aws:iam::{CUSTOMER}:role/KeyAdmin"}, "kms:CreateGrant", "Deny")
+    ),
+    "a federated identity administers": document(
+        OWNER, FOR_VENDOR, statement({"Federated": f"arn:aws:iam::{CUSTOMER}:saml-provider/x"}, "kms:*")
+    ),
+    "deletion denied to all": document(OWNER, FOR_VENDOR, statement("*", "kms:ScheduleKeyDeletion", "Deny")),
     "no administrator": document(statement({"AWS": root(CUSTOMER)}, "kms:DescribeKey"), FOR_VENDOR),
     "administrator under a condition": document(
         statement({"AWS": root(CUSTOMER)}, "kms:*", Condition={"Bool": {"aws:MultiFactorAuthPresent": "true"}}),
