@@ -17,8 +17,8 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import TYPE_CHECKING
 
+from engine.access.arn_patterns import ARN_PARTS, arn_parts, form_matches
 from engine.access.model import Verdict
-from engine.access.operands import ARN_PARTS, arn_parts, form_matches
 from engine.access.patterns import Pattern, compile_pattern
 from engine.access.principals import PrincipalKind
 from engine.access.templates import NULL, UNKNOWN, Template

@@ -11,9 +11,9 @@ import ipaddress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
+from engine.access.arn_patterns import ARN_PARTS, arn_parts, form_matches
 from engine.access.literals import Order, read_base64, read_date, read_number
 from engine.access.model import Verdict
-from engine.access.patterns import Pattern, compile_pattern, split_tokens
 from engine.access.templates import NULL, UNKNOWN, Template, parse_template
 from engine.access.verdicts import all_of, certainly
 
@@ -22,8 +22,7 @@ if TYPE_CHECKING:
     from decimal import Decimal
 
     from engine.access.context import Facts
-
-ARN_PARTS = 6
+    from engine.access.patterns import Pattern
 
 
 class Operand(Protocol):
@@ -244,15 +243,3 @@ def network_operand(text: str) -> Operand:
         return NetworkOperand(ipaddress.ip_network(text, strict=False))
     except ValueError:
         return UnreadableOperand(text)
-
-
-def arn_parts(pattern: Pattern) -> tuple[Pattern, ...]:
-    """The six parts of an ARN's pattern, the last with all that follows; fewer where it has fewer colons."""
-    return tuple(compile_pattern(part) for part in split_tokens(pattern.tokens, ":", ARN_PARTS - 1))
-
-
-def form_matches(pattern: Pattern, form: Pattern) -> Verdict:
-    """Whether every text of a form matches (yes), none does (no), or perhaps one does (depends)."""
-    if pattern.covers(form):
-        return Verdict.YES
-    return Verdict.DEPENDS if pattern.overlaps(form) else Verdict.NO
