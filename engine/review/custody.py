@@ -193,10 +193,8 @@ class Custody:
         Returns:
             The policy in its two readings; nothing known where the plan does not tell.
         """
-        default = default_policy(partition, account_id)
-        owner = f"arn:{partition}:iam::{account_id}:"
         if not key.policies:
-            return self._own_policy(key, moment, default, owner)
+            return self._own_policy(key, moment, account_id, partition)
         found: list[PolicyReading] = []
         for attached in key.policies:
             belongs = attached.belongs(key.address, moment)
@@ -204,48 +202,46 @@ class Custody:
             if belongs is UNKNOWN:
                 found.append(NOTHING_KNOWN)
             elif belongs and attributes is not None:
-                found.append(self._policy_of(attached.resource, attributes, default, owner))
+                found.append(self._policy_of(attached.resource, attributes, account_id, partition))
         default_too = moment is Moment.PLANNED and any(self._restores_default(key, each) for each in key.policies)
         if found and default_too:
             # One is destroyed and another put, in an order that nobody knows: either may be the last word.
+            default = default_policy(partition, account_id)
             return PolicyReading(default.least, found[0].most) if len(found) == 1 else NOTHING_KNOWN
         if found:
             # Of two resources for one key the last one applied wins, and nobody can tell which that is.
             return found[0] if all(reading == found[0] for reading in found) else NOTHING_KNOWN
         if default_too:
-            return default
-        return self._own_policy(key, moment, default, owner)
+            return default_policy(partition, account_id)
+        return self._own_policy(key, moment, account_id, partition)
 
-    def _own_policy(self, key: Key, moment: Moment, default: PolicyReading, owner: str) -> PolicyReading:
+    def _own_policy(self, key: Key, moment: Moment, account_id: str, partition: str) -> PolicyReading:
         """The policy that the key's own resource says."""
         if key.resource is None:
             return NOTHING_KNOWN
         attributes = key.resource.remaining if moment is Moment.PLANNED else key.resource.at(moment)
         if attributes is None:
             return NOTHING_KNOWN
-        return self._policy_of(key.resource, attributes, default, owner)
+        return self._policy_of(key.resource, attributes, account_id, partition)
 
     def planned_policy(self, resource: Resource, account_id: str, partition: str) -> PolicyReading:
         """The policy that a resource would put, whichever key it is for."""
         if resource.planned is None:
             return NOTHING_KNOWN
-        owner = f"arn:{partition}:iam::{account_id}:"
-        return self._policy_of(resource, resource.planned, default_policy(partition, account_id), owner)
+        return self._policy_of(resource, resource.planned, account_id, partition)
 
-    def _policy_of(
-        self, resource: Resource, attributes: Attributes, default: PolicyReading, owner: str
-    ) -> PolicyReading:
+    def _policy_of(self, resource: Resource, attributes: Attributes, account_id: str, partition: str) -> PolicyReading:
         text = attributes.text("policy")
         if isinstance(text, str):
             return known(text)
         place = (resource.module_address, resource.type, resource.name)
         if text is None:
             return NOTHING_KNOWN
-        reading = self.documents.reading(*place, resource.index, owner)
+        reading = self.documents.reading(*place, resource.index, f"arn:{partition}:iam::{account_id}:")
         if reading is not NOTHING_KNOWN:
             return reading
         unset = self.configuration.has_resource(*place) and self.configuration.expression(*place, "policy") is None
-        return default if unset and resource.observed is None else NOTHING_KNOWN
+        return default_policy(partition, account_id) if unset and resource.observed is None else NOTHING_KNOWN
 
     @staticmethod
     def _restores_default(key: Key, attached: Attached) -> bool:

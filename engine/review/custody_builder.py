@@ -190,7 +190,7 @@ class _Builder:
         grants_of = _by_key(grants)
         keys: dict[str, Key] = {}
         for address, resource in self._resources.items():
-            first = next((a for a in (resource.recorded, resource.observed, resource.planned) if a is not None), None)
+            first = resource.recorded or resource.observed or resource.planned
             arn = arn_of(first)
             keys[address] = Key(
                 address=address,
@@ -201,10 +201,7 @@ class _Builder:
                 policies=tuple(policies_of.get(address, ())),
                 grants=tuple(grants_of.get(address, ())),
                 primary=self._primary(resource),
-                hidden=any(
-                    attributes is not None and attributes.sensitive("arn")
-                    for attributes in (resource.recorded, resource.observed, resource.planned)
-                ),
+                hidden=resource.marked_sensitive("arn"),
             )
         for key_id, name in self._named.items():
             arn = name if ":" in name else None

@@ -38,7 +38,7 @@ class KeyAccess:
         self.vendor = declared.vendor_account_id
         # What the change itself says of Druva's calls does not count: a narrowing that it brings is one.
         self.reader = AccessReader(self._partition, self.vendor, declared.trusted.vendor_narrowing)
-        self._policies: dict[tuple[str, Moment], PolicyReading] = {}
+        self._known: dict[tuple[str, Moment], tuple[PolicyReading, str | None]] = {}
 
     def account_id(self, key: Key) -> str:
         """The account that owns a key; the declared one where the plan does not tell yet."""
@@ -71,11 +71,15 @@ class KeyAccess:
 
     def policy(self, key: Key, moment: Moment) -> PolicyReading:
         """The policy in force on a key at a moment."""
+        return self._policy_and_arn(key, moment)[0]
+
+    def _policy_and_arn(self, key: Key, moment: Moment) -> tuple[PolicyReading, str | None]:
+        """The policy, and the ARN where it is known; found once, for they are asked for many times."""
         place = (key.address, moment)
-        found = self._policies.get(place)
+        found = self._known.get(place)
         if found is None:
-            found = self._custody.key_policy(key, moment, self.account_id(key), self._partition)
-            self._policies[place] = found
+            policy = self._custody.key_policy(key, moment, self.account_id(key), self._partition)
+            found = self._known[place] = (policy, arn_of(key.at(moment)) or key.arn)
         return found
 
     def read_at_apply(self, key: Key) -> bool:
@@ -92,6 +96,8 @@ class KeyAccess:
 
     def grants(self, key: Key, moment: Moment) -> tuple[PlannedGrant, ...]:
         """The grants on a key at a moment."""
+        if not key.grants:
+            return ()
         found: list[PlannedGrant] = []
         for attached in key.grants:
             belongs = attached.belongs(key.address, moment)
@@ -128,13 +134,14 @@ class KeyAccess:
         without: frozenset[str] = frozenset(),
     ) -> Access:
         """What an account can do with the key at a moment."""
-        grants = self.grants(key, moment) if key.grants else ()
+        grants = self.grants(key, moment)
+        policy, arn = self._policy_and_arn(key, moment)
         return self.reader.access(
             account_id,
             actions,
-            self.policy(key, moment),
+            policy,
             tuple(p for p in grants if p.grant.grant_id not in without) if without else grants,
-            key_arn=arn_of(key.at(moment)) or key.arn,
+            key_arn=arn,
             key_account_id=self.account_id(key),
         )
 
@@ -153,11 +160,12 @@ class KeyAccess:
 
     def vendor_excess(self, key: Key, moment: Moment) -> Access:
         """What the vendor's account is given beyond its need, by the words of policy and grants."""
+        policy, arn = self._policy_and_arn(key, moment)
         return self.reader.excess(
             self.vendor,
-            self.policy(key, moment),
+            policy,
             self.grants(key, moment),
-            key_arn=arn_of(key.at(moment)) or key.arn,
+            key_arn=arn,
             key_account_id=self.account_id(key),
         )
 
@@ -190,29 +198,19 @@ class KeyAccess:
 
     def principal_answer(self, principal: str, action: str, key: Key, moment: Moment) -> Answer:
         """Whether a principal of the key's account can do an action, its own IAM taken as allowing it."""
-        return self.reader.principal_answer(
-            principal,
-            action,
-            self.policy(key, moment),
-            key_arn=arn_of(key.at(moment)) or key.arn,
-            key_account_id=self.account_id(key),
-        )
+        policy, arn = self._policy_and_arn(key, moment)
+        return self.reader.principal_answer(principal, action, policy, key_arn=arn, key_account_id=self.account_id(key))
 
     def policy_is_sensitive(self, key: Key) -> bool:
         """Whether Terraform marks the key's policy, or that of a resource of its own, as sensitive."""
         resources = [attached.resource for attached in key.policies]
         resources += [] if key.resource is None else [key.resource]
-        return any(
-            attributes is not None and attributes.sensitive("policy")
-            for resource in resources
-            for attributes in (resource.recorded, resource.observed, resource.planned)
-        )
+        return any(resource.marked_sensitive("policy") for resource in resources)
 
     def administrable(self, key: Key, moment: Moment) -> Answer:
         """Whether anybody in the key's own account can still put its policy."""
-        return self.reader.administrable(
-            self.policy(key, moment), key_arn=arn_of(key.at(moment)) or key.arn, key_account_id=self.account_id(key)
-        )
+        policy, arn = self._policy_and_arn(key, moment)
+        return self.reader.administrable(policy, key_arn=arn, key_account_id=self.account_id(key))
 
 
 @cache

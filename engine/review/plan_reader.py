@@ -14,7 +14,7 @@ Nothing here prints or keeps a value: `variables` and outputs are never looked a
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from engine.errors import InputError
 from engine.review.plan import (
@@ -36,10 +36,19 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 _ACTIONS = {tuple(action.value.split(",")): action for action in Action}
-
-
 _FROM_NOTHING = frozenset({Action.CREATE, Action.READ})
 _TO_NOTHING = frozenset({Action.DELETE, Action.FORGET, Action.READ})
+
+
+class _Place(NamedTuple):
+    """Where an entry stands in the file; spelled out in a message alone."""
+
+    file: str
+    part: str
+    position: int
+
+    def __str__(self) -> str:
+        return f"{self.file}: {self.part}[{self.position}]"
 
 
 def read_plan(name: str, data: bytes) -> Plan:
@@ -109,9 +118,9 @@ def _changes(
         if not isinstance(kind, str):
             raise InputError(f"{name}: the type of {key}[{position}] is {kind_of(kind)}, not a string", HOW_TO_SHOW)
         if kind in CUSTODY_TYPES and mode != "data":
-            custody.append(_change(f"{name}: {key}[{position}]", entry))
+            custody.append(_change(_Place(name, key, position), entry))
         elif kind == POLICY_DOCUMENT_TYPE and mode == "data":
-            documents.append(_change(f"{name}: {key}[{position}]", entry))
+            documents.append(_change(_Place(name, key, position), entry))
     _require_each_once(f"{name}: {key}", custody)
     return tuple(custody), tuple(documents)
 
@@ -144,7 +153,7 @@ def _unread(changes: list[Any]) -> Iterator[UnreadChange]:
             yield UnreadChange(str(entry.get("address")), kind, before, after)
 
 
-def _change(place: str, entry: dict[str, Any], deferred: str | None = None) -> ResourceChange:
+def _change(place: _Place, entry: dict[str, Any], deferred: str | None = None) -> ResourceChange:
     address = _required_text(place, entry, "address")
     change = entry.get("change")
     if not isinstance(change, dict):
@@ -156,7 +165,7 @@ def _change(place: str, entry: dict[str, Any], deferred: str | None = None) -> R
     if after is None and after_unknown is True:
         after = {}
     if deferred is None:
-        action = _consistent(f"{place} ({printable(address)})", action, before, after)
+        action = _consistent(place, address, action, before, after)
     if after is not None and after_unknown is not None and not isinstance(after_unknown, bool | dict):
         raise InputError(f"{place} ({printable(address)}): after_unknown is {kind_of(after_unknown)}", HOW_TO_SHOW)
     return ResourceChange(
@@ -176,16 +185,18 @@ def _change(place: str, entry: dict[str, Any], deferred: str | None = None) -> R
     )
 
 
-def _consistent(place: str, action: Action, before: dict[str, Any] | None, after: dict[str, Any] | None) -> Action:
+def _consistent(
+    place: _Place, address: str, action: Action, before: dict[str, Any] | None, after: dict[str, Any] | None
+) -> Action:
     """The action, where before and after are those that it has; a no-op that changes something is an update."""
     if before is None and action not in _FROM_NOTHING:
-        raise InputError(f"{place} is to {action.value} and shows nothing before", HOW_TO_SHOW)
+        raise InputError(f"{place} ({printable(address)}) is to {action.value} and shows nothing before", HOW_TO_SHOW)
     if after is None and action not in _TO_NOTHING:
-        raise InputError(f"{place} is to {action.value} and shows nothing after", HOW_TO_SHOW)
+        raise InputError(f"{place} ({printable(address)}) is to {action.value} and shows nothing after", HOW_TO_SHOW)
     return Action.UPDATE if action is Action.NO_OP and before != after else action
 
 
-def _action(place: str, address: str, actions: Any) -> Action:
+def _action(place: _Place, address: str, actions: Any) -> Action:
     try:
         action = _ACTIONS.get(tuple(actions)) if isinstance(actions, list) else None
     except TypeError:  # what is in the list are no words
@@ -199,7 +210,7 @@ def _action(place: str, address: str, actions: Any) -> Action:
     return action
 
 
-def _object(place: str, address: str, change: dict[str, Any], key: str) -> dict[str, Any] | None:
+def _object(place: _Place, address: str, change: dict[str, Any], key: str) -> dict[str, Any] | None:
     value = change.get(key)
     if value is None or isinstance(value, dict):
         return value
@@ -213,7 +224,7 @@ def _importing(value: Any) -> Any:
     return identifier if isinstance(identifier, str) and identifier else UNKNOWN
 
 
-def _index(place: str, entry: dict[str, Any]) -> str | int | None:
+def _index(place: _Place | str, entry: dict[str, Any]) -> str | int | None:
     index = entry.get("index")
     if index is None or isinstance(index, str | int):
         return index
@@ -223,7 +234,7 @@ def _index(place: str, entry: dict[str, Any]) -> str | int | None:
 def _deferred(name: str, document: dict[str, Any]) -> tuple[ResourceChange, ...]:
     found: list[ResourceChange] = []
     for position, entry in enumerate(_list(name, document, "deferred_changes")):
-        place = f"{name}: deferred_changes[{position}]"
+        place = _Place(name, "deferred_changes", position)
         inner = entry.get("resource_change") if isinstance(entry, dict) else None
         if not isinstance(inner, dict) or not isinstance(inner.get("type"), str):
             raise InputError(f"{place} holds no resource's change", HOW_TO_SHOW)
@@ -299,7 +310,7 @@ def _configuration(document: dict[str, Any], part: str) -> dict[str, Any]:
     return found if isinstance(found, dict) else {}
 
 
-def _required_text(place: str, entry: dict[str, Any], key: str) -> str:
+def _required_text(place: _Place | str, entry: dict[str, Any], key: str) -> str:
     value = entry.get(key)
     if not isinstance(value, str) or not value:
         raise InputError(f"{place} has no {key}", HOW_TO_SHOW)

@@ -90,6 +90,15 @@ class Resource:
         """What will be there in AWS: as planned, or as observed where the resource is only forgotten."""
         return self.observed if self.action is Action.FORGET else self.planned
 
+    def marked_sensitive(self, name: str) -> bool:
+        """Whether Terraform marks any part of the attribute as sensitive at any of the moments."""
+        recorded, observed, planned = self.recorded, self.observed, self.planned
+        return (
+            (planned is not None and planned.sensitive(name))
+            or (observed is not None and observed is not planned and observed.sensitive(name))
+            or (recorded is not None and recorded is not observed and recorded.sensitive(name))
+        )
+
     @property
     def untouched(self) -> bool:
         """Whether nothing happens to it, inside or outside Terraform."""

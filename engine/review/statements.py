@@ -51,7 +51,9 @@ def parse_statements(text: str) -> Statements | None:
 
 def _ambiguous(text: str, document: dict[str, Any], statements: list[dict[str, Any]]) -> bool:
     """Whether a name stands twice in an object: which of the two AWS would take, nobody can tell."""
-    names = len(document) + sum(_names(statement) for statement in statements)
+    names = len(document)
+    for statement in statements:
+        names += _names(statement)
     if (
         names == text.count('":') and _SPACED.search(text) is None
     ):  # as jsonencode writes it; the usual case, and thousands of them
@@ -64,7 +66,11 @@ def _ambiguous(text: str, document: dict[str, Any], statements: list[dict[str, A
 
 
 def _names(value: dict[str, Any]) -> int:
-    return len(value) + sum(_names(inner) for inner in value.values() if inner.__class__ is dict)
+    count = len(value)
+    for inner in value.values():
+        if inner.__class__ is dict:
+            count += _names(inner)
+    return count
 
 
 def _require_each_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -47,11 +47,10 @@ class Attributes:
     def raw(self, name: str) -> Any:
         """The value as it stands, None where it is not set, `UNKNOWN` where any part of it is not known."""
         unknown = self._unknown
-        if not unknown or (unknown.__class__ is dict and name not in unknown):  # the usual case, and thousands of them
-            return self.values.get(name)
-        marker = self.unknown_marker(name)
-        if marker is not None and marker is not False and has_true(marker):
-            return UNKNOWN
+        if unknown and (unknown.__class__ is not dict or name in unknown):  # not the usual case, of thousands of them
+            marker = self.unknown_marker(name)
+            if marker is True or has_true(marker):
+                return UNKNOWN
         return self.values.get(name)
 
     @property
@@ -112,7 +111,7 @@ class Attributes:
         found: str | Unknown | None = None
         for attribute in ("tags_all", "tags"):
             marker = self.unknown_marker(attribute)
-            if marker is True or (isinstance(marker, dict) and marker.get(name) is True):
+            if marker and (marker is True or (isinstance(marker, dict) and marker.get(name) is True)):
                 found = UNKNOWN
                 continue
             tags = self.values.get(attribute)
@@ -126,7 +125,7 @@ class Attributes:
         marker = self._sensitive
         if isinstance(marker, dict):
             marker = marker.get(name)
-        return marker is not None and marker is not False and has_true(marker)
+        return bool(marker) and has_true(marker)  # what is empty holds nothing true
 
     def shown(self, name: str) -> str:
         """A string attribute for a message: never a sensitive value."""
