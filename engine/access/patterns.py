@@ -14,12 +14,16 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 # One token a character; the two wildcards are tokens that no single character can be.
 ANY = "**"
 ONE = "??"
 # Two patterns whose lengths multiply to more are not compared: no ARN and no action comes near.
 _MOST_STEPS = 1_000_000
+# Policies repeat the same few actions and ARNs; of these lengths and so many, compiled ones are kept.
+_LONGEST_KEPT = 256
+_MOST_KEPT = 2_048
 Tokens = tuple[str, ...]
 
 
@@ -73,11 +77,18 @@ def tokens_of(text: str, *, wildcards: bool = True) -> Tokens:
 
 def compile_pattern(pattern: str | Tokens) -> Pattern:
     """Compile a text with wildcards, or tokens as `tokens_of` makes them."""
+    return _compile(pattern) if len(pattern) > _LONGEST_KEPT else _compile_once(pattern)
+
+
+def _compile(pattern: str | Tokens) -> Pattern:
     tokens = tokens_of(pattern) if isinstance(pattern, str) else pattern
     tokens = _in_order(tokens)
     if ANY not in tokens and ONE not in tokens:
         return Pattern(tokens, "".join(tokens), None)
     return Pattern(tokens, None, re.compile(_expression(tokens), re.DOTALL))
+
+
+_compile_once = lru_cache(maxsize=_MOST_KEPT)(_compile)
 
 
 def split_tokens(tokens: Tokens, separator: str, most: int) -> tuple[Tokens, ...]:

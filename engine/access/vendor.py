@@ -15,6 +15,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from engine.access.evaluation import evaluate
+from engine.access.key_policy import Effect
 from engine.access.model import Request, Verdict
 from engine.access.operations import KEY_ACTIONS
 from engine.access.usability import ActionDecision
@@ -76,5 +77,15 @@ def vendor_excess(
         *(Request(action, key_arn, key_account_id) for action in VENDOR_FORBIDDEN_ACTIONS),
         *(Request(action, key_arn, key_account_id, for_itself) for action in VENDOR_SERVICE_ACTIONS),
     ]
-    answers = (ActionDecision(q.action, evaluate(policy, grants, vendor, q, as_written=True), None) for q in questions)
+    # The first is put in any case: it refuses accounts that are not of their form.
+    put = [question for number, question in enumerate(questions) if number == 0 or grants or _allows(policy, question)]
+    answers = (ActionDecision(q.action, evaluate(policy, grants, vendor, q, as_written=True), None) for q in put)
     return tuple(answer for answer in answers if answer.verdict is not Verdict.NO)
+
+
+def _allows(policy: KeyPolicy, question: Request) -> bool:
+    """Whether a statement allows the action to anybody; without one, and without grants, the answer is no."""
+    action = question.action.lower()
+    return any(
+        statement.effect is Effect.ALLOW and statement.actions.include(action) for statement in policy.statements
+    )

@@ -12,7 +12,7 @@ from engine.review.statements import Statements, without_denials
 if TYPE_CHECKING:
     from collections.abc import Hashable
 
-    from engine.access import Decision, Grant
+    from engine.access import Decision, Grant, KeyPolicy
     from engine.declaration import VendorNarrowing
     from engine.review.planned_grants import PlannedGrant
 
@@ -55,25 +55,31 @@ def ask_access(
         key_account_id: The account that owns the key.
         narrowing: What the account's calls are known to bring.
     """
-    least, most = readings
+    least, most = (_parse(statements) for statements in readings)
+    statements = readings[0] or ()
+    allowing = without_denials(statements)
+    without_denial = None if least is None or len(allowing) == len(statements) else _parse(allowing)
+    parts: list[_Part] | None = None
     caller = Caller.account(account_id, partition)
     certain = [planned.grant for planned in grants if planned.certain]
     possible = [planned.grant for planned in grants]
+    same = readings[1] is readings[0] and certain == possible
     answers: list[Answer] = []
     denied: list[bool] = []
     grounds: list[Grounds] = []
     for action in actions:
         request = Request(action, key_arn, key_account_id, narrowing.context(action))
         low = _decide(least, certain, caller, request)
-        same = most is least and certain == possible
         high = low if same else _decide(most, possible, caller, request)
         answer = _between(low, high)
         answers.append(answer)
-        allowing = without_denials(least or ()) if answer in _WORSE else None
-        better = _decide(allowing, certain, caller, request)
+        better = _decide(without_denial, certain, caller, request) if answer in _WORSE else None
         denied.append(better is not None and low is not None and _rank(better) < _rank(low))
-        depends = answer is Answer.DEPENDS and least is not None
-        grounds.append(_grounds(least or (), grants, caller, request) if depends else NO_GROUNDS)
+        if answer is not Answer.DEPENDS or readings[0] is None:
+            grounds.append(NO_GROUNDS)
+            continue
+        parts = [_Part(statement) for statement in statements] if parts is None else parts
+        grounds.append(_grounds(parts, grants, caller, request))
     return Access(actions, tuple(answers), tuple(denied), tuple(grounds))
 
 
@@ -102,25 +108,43 @@ def ask_principal(
 ) -> Answer | None:
     """Whether a principal of the key's own account can do an action; None where the policy is none."""
     caller = Caller(account_id, principal, Verdict.YES, partition)
-    decision = _decide(statements, [], caller, Request(action, key_arn, account_id))
+    decision = _decide(_parse(statements), [], caller, Request(action, key_arn, account_id))
     return None if decision is None else _OF_VERDICT[decision.verdict]
 
 
-def _grounds(statements: Statements, grants: tuple[PlannedGrant, ...], caller: Caller, request: Request) -> Grounds:
+class _Part:
+    """A statement by itself: whether it allows, the policy that it alone would be, and what it means."""
+
+    def __init__(self, statement: dict[str, Any]) -> None:
+        self.statement = statement
+        self.allows = statement.get("Effect") == "Allow"
+        self.alone = _parse((statement,))
+        self._meaning: frozenset[Hashable] | None = None
+
+    @property
+    def meaning(self) -> frozenset[Hashable]:
+        """What it means for an action that it speaks of, whichever that is."""
+        if self._meaning is None:
+            self._meaning = _canonical(self.statement)
+        return self._meaning
+
+
+def _grounds(parts: list[_Part], grants: tuple[PlannedGrant, ...], caller: Caller, request: Request) -> Grounds:
     """What allows and what denies, but for what means nothing to the request; each is asked for itself."""
+    nothing = _parse(()) if grants else None
     allowing: set[Hashable] = {
-        planned.identity for planned in grants if not _refused(_decide((), [planned.grant], caller, request))
+        planned.identity for planned in grants if not _refused(_decide(nothing, [planned.grant], caller, request))
     }
     denying: set[Hashable] = set()
     free = {**_NO_STATEMENT, "Principal": {"AWS": caller.account_id}, "Action": request.action}
-    for statement in statements:
-        if statement.get("Effect") == "Allow":
-            if not _refused(_decide((statement,), [], caller, request)):
-                allowing.update(_canonical(statement, request.action))
+    for part in parts:
+        if part.allows:
+            if not _refused(_decide(part.alone, [], caller, request)):
+                allowing.update(part.meaning)
         else:
-            alone = _decide((free, statement), [], caller, request)
+            alone = _decide(_parse((free, part.statement)), [], caller, request)
             if alone is None or alone.verdict is not Verdict.YES:
-                denying.update(_canonical(statement, request.action))
+                denying.update(part.meaning)
     return Grounds(frozenset(allowing), frozenset(denying))
 
 
@@ -128,10 +152,10 @@ def _refused(decision: Decision | None) -> bool:
     return decision is not None and decision.verdict is Verdict.NO
 
 
-def _canonical(statement: dict[str, Any], action: str) -> frozenset[Hashable]:
+def _canonical(statement: dict[str, Any]) -> frozenset[Hashable]:
     """What a statement means for one action, in parts of which any will do: for each principal and condition value."""
     alone = {name: value for name, value in statement.items() if name not in ("Sid", "Action", "NotAction")}
-    parts = [{**alone, "Action": action}]
+    parts = [{**alone, "Action": "*"}]
     principals = alone.get("Principal")
     if isinstance(principals, dict):
         parts = [
@@ -160,10 +184,10 @@ def _excess(
     statements: Statements | None, grants: list[Grant], caller: Caller, key_arn: str | None, key_account_id: str
 ) -> dict[str, Verdict] | None:
     """The actions beyond the need; None where the policy is not known or is none that KMS would take."""
-    if statements is None:
+    policy = _parse(statements)
+    if policy is None:
         return None
     try:
-        policy = parse_key_policy(_document(statements))
         found = vendor_excess(policy, grants, caller, key_arn, key_account_id)
     except InputError:
         return None
@@ -181,11 +205,17 @@ def _between(low: Decision | None, high: Decision | None) -> Answer:
     return _OF_VERDICT[lower] if lower is upper else Answer.UNKNOWN
 
 
-def _decide(statements: Statements | None, grants: list[Grant], caller: Caller, request: Request) -> Decision | None:
-    """One evaluation; None where the policy is not known or is none that KMS would take."""
-    if statements is None:
-        return None
+def _parse(statements: Statements | None) -> KeyPolicy | None:
+    """The policy that is asked; None where it is not known or is none that KMS would take."""
     try:
-        return evaluate(parse_key_policy(_document(statements)), grants, caller, request)
+        return None if statements is None else parse_key_policy(_document(statements))
+    except InputError:
+        return None
+
+
+def _decide(policy: KeyPolicy | None, grants: list[Grant], caller: Caller, request: Request) -> Decision | None:
+    """One evaluation; None where the policy is not known, or the question is none."""
+    try:
+        return None if policy is None else evaluate(policy, grants, caller, request)
     except InputError:
         return None

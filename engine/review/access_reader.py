@@ -14,16 +14,8 @@ from typing import TYPE_CHECKING, Any
 
 from engine.declaration import VendorNarrowing
 from engine.review.access_answers import Answer
-from engine.review.statements import (
-    Statements,
-    may_concern,
-    named_in_denials,
-    names_another_partition,
-    names_resources,
-    parse_statements,
-    plainly_administrable,
-    principals_of,
-)
+from engine.review.read_policy import PolicyTexts, View
+from engine.review.statements import named_in_denials, names_another_partition, principals_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -31,22 +23,14 @@ if TYPE_CHECKING:
     from engine.review.access_answers import Access
     from engine.review.planned_grants import PlannedGrant
     from engine.review.policy_reading import PolicyReading
+    from engine.review.read_policy import ReadPolicy, ReadStatement
+    from engine.review.statements import Statements
 
 _NOT_NARROWED = VendorNarrowing()
 _RANK = {Answer.YES: 0, Answer.DEPENDS: 1, Answer.NO: 2}
 
 
-class _View:
-    """The statements of a policy that may concern an account; None where the policy is not known. Each once."""
-
-    __slots__ = ("names_resources", "statements")
-
-    def __init__(self, statements: Statements | None) -> None:
-        self.statements = statements
-        self.names_resources = names_resources(statements or ())
-
-
-_NOTHING = _View(None)
+_NOTHING = View(None)
 
 
 class AccessReader:
@@ -65,19 +49,27 @@ class AccessReader:
         self._vendor = vendor_account_id
         self._narrowing = narrowing
         self._prefix = f"arn:{partition}:"
-        self._statements: dict[str, Statements | None] = {}
-        self._known_views: dict[tuple[str, str], _View] = {}
-        self._unique: dict[str, _View] = {}
+        self._texts = PolicyTexts()
+        self._policies: dict[str, ReadPolicy | None] = {}
+        self._views_of: dict[tuple[ReadStatement, ...], View] = {}
         self._answers: dict[tuple[Any, ...], Access] = {}
+
+    def read(self, text: str) -> ReadPolicy | None:
+        """A policy's text as read; None where it is none that KMS would take."""
+        try:
+            return self._policies[text]
+        except KeyError:
+            pass
+        found = self._texts.read(text)
+        if found is not None and text.count("arn:aws") != text.count(self._prefix):
+            found = None if names_another_partition(found.statements, self._partition) else found
+        self._policies[text] = found
+        return found
 
     def statements(self, text: str) -> Statements | None:
         """The statements of a policy's text as parsed JSON; None where it is none that KMS would take."""
-        if text not in self._statements:
-            found = parse_statements(text)
-            if found is not None and text.count("arn:aws") != text.count(self._prefix):
-                found = None if names_another_partition(found, self._partition) else found
-            self._statements[text] = found
-        return self._statements[text]
+        found = self.read(text)
+        return None if found is None else found.statements
 
     def access(
         self,
@@ -178,11 +170,11 @@ class AccessReader:
 
     def _administrable(self, text: str | None, key_arn: str | None, account_id: str) -> Answer | None:
         """The best answer for any of those principals; None where the policy is not known."""
-        everything = None if text is None else self.statements(text)
+        everything = None if text is None else self.read(text)
         if everything is None:
             return None
         root = f"arn:{self._partition}:iam::{account_id}:root"
-        if plainly_administrable(everything, (root, account_id)):
+        if everything.plainly_administrable((root, account_id)):
             return Answer.YES
         statements = self._view(account_id, text).statements or ()
         from engine.review.access_questions import ask_principal
@@ -241,26 +233,22 @@ class AccessReader:
                 break
         return best
 
-    def _views(self, account_id: str, policy: PolicyReading) -> tuple[_View, _View]:
+    def _views(self, account_id: str, policy: PolicyReading) -> tuple[View, View]:
         least = self._view(account_id, policy.least)
         return least, least if policy.certain else self._view(account_id, policy.most)
 
-    def _view(self, account_id: str, text: str | None) -> _View:
+    def _view(self, account_id: str, text: str | None) -> View:
         """What a policy says that may concern an account."""
-        if text is None:
+        policy = None if text is None else self.read(text)
+        if policy is None:
             return _NOTHING
-        place = (account_id, text)
-        found = self._known_views.get(place)
+        found = policy.views.get(account_id)
         if found is None:
-            statements = self.statements(text)
-            found = _NOTHING
-            if statements is not None:
-                mine = tuple(statement for statement in statements if may_concern(statement, account_id))
-                text_of_mine = repr(mine)
-                found = self._unique.get(text_of_mine) or self._unique.setdefault(text_of_mine, _View(mine))
-            self._known_views[place] = found
+            mine = tuple(part for part in policy.parts if part.may_concern(account_id))
+            found = self._views_of.get(mine) or self._views_of.setdefault(mine, View(mine))
+            policy.views[account_id] = found
         return found
 
 
-def _readings(least: _View, most: _View) -> tuple[Statements | None, Statements | None]:
+def _readings(least: View, most: View) -> tuple[Statements | None, Statements | None]:
     return least.statements, most.statements

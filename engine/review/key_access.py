@@ -63,9 +63,8 @@ class KeyAccess:
     def _named(self, key: Key, moment: Moment) -> bool:
         """Whether the vendor's account is named in what gives access, so that it is not just anybody."""
         policy = self.policy(key, moment)
-        texts = [text for text in (policy.least, policy.most) if text is not None]
         grants = self.grants(key, moment)
-        return any(self.vendor in text for text in texts) or any(
+        return any(self.vendor in text for text in policy.texts) or any(
             self.vendor in planned.grant.grantee_principal and planned.grant.operations for planned in grants
         )
 

@@ -49,6 +49,13 @@ class PolicyReading:
         """Whether the policy is known."""
         return self.least is not None and self.least == self.most
 
+    @property
+    def texts(self) -> tuple[str, ...]:
+        """The texts of the two readings that there are, each once."""
+        if self.least == self.most:
+            return () if self.least is None else (self.least,)
+        return tuple(text for text in (self.least, self.most) if text is not None)
+
 
 NOTHING_KNOWN = PolicyReading(None, None)
 

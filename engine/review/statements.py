@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from engine.arn import is_principal_arn, principal_account
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Iterator
+    from collections.abc import Iterable, Iterator
 
 Statements = tuple[dict[str, Any], ...]
 
@@ -44,32 +44,31 @@ def parse_statements(text: str) -> Statements | None:
         found = [found]
     if not isinstance(found, list) or not all(isinstance(statement, dict) for statement in found):
         return None
-    if _ambiguous(text, document, found):
-        return None
-    return tuple(found)
+    return None if _ambiguous(text, document, found) else tuple(found)
 
 
 def _ambiguous(text: str, document: dict[str, Any], statements: list[dict[str, Any]]) -> bool:
     """Whether a name stands twice in an object: which of the two AWS would take, nobody can tell."""
-    names = len(document)
-    for statement in statements:
-        names += _names(statement)
-    if (
-        names == text.count('":') and _SPACED.search(text) is None
-    ):  # as jsonencode writes it; the usual case, and thousands of them
-        return False
     try:
+        if not may_name_twice(text, len(document) + sum(count_names(statement) for statement in statements)):
+            return False
         json.loads(text, object_pairs_hook=_require_each_once)
-    except ValueError:
+    except (ValueError, RecursionError):
         return True
     return False
 
 
-def _names(value: dict[str, Any]) -> int:
+def may_name_twice(text: str, names: int) -> bool:
+    """Whether JSON of which so many names were read may hold more of them, one of them twice in an object."""
+    return names != text.count('":') or _SPACED.search(text) is not None  # jsonencode writes no space there
+
+
+def count_names(value: dict[str, Any]) -> int:
+    """How many names an object has, with those of the objects that are its values."""
     count = len(value)
     for inner in value.values():
         if inner.__class__ is dict:
-            count += _names(inner)
+            count += count_names(inner)
     return count
 
 
@@ -114,21 +113,16 @@ def may_concern(statement: dict[str, Any], account_id: str) -> bool:
     return False
 
 
-def named_accounts(statements: Iterable[dict[str, Any]], but: Collection[str]) -> frozenset[str]:
-    """The accounts that Allow statements name as principals, but for some."""
-    found: set[str] = set()
-    for statement in statements:
-        principal = statement.get("Principal")
-        if statement.get("Effect") != "Allow" or not isinstance(principal, dict):
-            continue
-        names = principal.get("AWS")
-        for name in names if isinstance(names, list) else (names,):
-            if not isinstance(name, str) or (name[:13] == "arn:aws:iam::" and name[13:25] in but):
-                continue
-            account = account_of_principal(name)
-            if account is not None and account not in but:
-                found.add(account)
-    return frozenset(found)
+def named_accounts(statement: dict[str, Any]) -> frozenset[str]:
+    """The accounts that a statement names as principals, where it allows."""
+    principal = statement.get("Principal")
+    if statement.get("Effect") != "Allow" or not isinstance(principal, dict):
+        return frozenset()
+    names = principal.get("AWS")
+    accounts = (
+        account_of_principal(name) for name in (names if isinstance(names, list) else (names,)) if isinstance(name, str)
+    )
+    return frozenset(account for account in accounts if account is not None)
 
 
 def named_in_denials(statements: Iterable[dict[str, Any]], prefix: str) -> tuple[str, ...]:
@@ -159,9 +153,9 @@ def names_everyone(principal: Any) -> bool:
     return names == "*" or (isinstance(names, list) and "*" in names)
 
 
-def names_resources(statements: Statements) -> bool:
+def names_resources(statement: dict[str, Any]) -> bool:
     """Whether a statement is about anything narrower than every resource, so that the key's ARN matters."""
-    return any(statement.get("Resource") not in ("*", ["*"]) for statement in statements)
+    return statement.get("Resource") not in ("*", ["*"])
 
 
 def without_denials(statements: Statements) -> Statements:
@@ -169,38 +163,20 @@ def without_denials(statements: Statements) -> Statements:
     return tuple(statement for statement in statements if statement.get("Effect") != "Deny")
 
 
-def plainly_administrable(statements: Statements, owner: tuple[str, str]) -> bool:
-    """Whether the console's first statement stands there and no Deny of the right beside it: nothing to be asked."""
-    if any(statement.get("Effect") != "Allow" and _may_deny_putting(statement) for statement in statements):
-        return False
-    return any(
-        isinstance(statement.get("Principal"), dict)
-        and statement["Principal"].get("AWS") in owner
-        and statement.get("Action") == "kms:*"
+def administers_plainly(statement: dict[str, Any]) -> str | None:
+    """The principal of the console's first statement, which gives it everything; None where it is another statement."""
+    principal = statement.get("Principal")
+    name = principal.get("AWS") if isinstance(principal, dict) else None
+    plain = (
+        statement.get("Action") == "kms:*"
         and statement.get("Resource") == "*"
         and statement.keys() <= {"Sid", "Effect", "Principal", "Action", "Resource"}
-        for statement in statements
     )
+    return name if plain and isinstance(name, str) else None
 
 
-def plainly_owned(statements: Statements, owner: tuple[str, str]) -> bool:
-    """Whether nothing is denied and the console's first statement stands there: the owner can do everything."""
-    found = False
-    for statement in statements:
-        if statement.get("Effect") != "Allow":
-            return False
-        if statement.get("Action") == "kms:*" and not found:
-            principal = statement.get("Principal")
-            found = (
-                principal.__class__ is dict
-                and principal.get("AWS") in owner
-                and statement.get("Resource") == "*"
-                and "Condition" not in statement
-            )
-    return found
-
-
-def _may_deny_putting(statement: dict[str, Any]) -> bool:
+def may_deny_putting(statement: dict[str, Any]) -> bool:
+    """Whether a statement that denies may deny the change of the key's policy."""
     actions = statement.get("Action")
     listed = actions if isinstance(actions, list) else [actions]
     return not all(

@@ -22,7 +22,6 @@ from engine.review.plan import Action
 from engine.review.policy_reading import NOTHING_KNOWN
 from engine.review.resources import MOMENTS, Moment
 from engine.review.scope import Revocation
-from engine.review.statements import named_accounts
 from engine.review.values import SENSITIVE, UNKNOWN
 
 if TYPE_CHECKING:
@@ -284,16 +283,16 @@ def _accounts(context: Context, key: Key, accounts: frozenset[str]) -> str:
 def _others(context: Context, key: Key, moment: Moment) -> frozenset[str]:
     """The accounts but the owner's and the vendor's that are named and can use the key."""
     access = context.access
-    policy = access.policy(key, moment)
-    known = {access.account_id(key), access.vendor}
     named: set[str] = set()
-    for text in {policy.least, policy.most} - {None}:
-        named |= named_accounts(access.reader.statements(text or "") or (), but=known)
+    for text in access.policy(key, moment).texts:
+        policy = access.reader.read(text)
+        if policy is not None:
+            named |= policy.accounts
     for planned in access.grants(key, moment):
         account = principal_account(planned.grant.grantee_principal)
         if account is not None:
             named.add(account)
-    named -= known
+    named -= {access.account_id(key), access.vendor}
     return frozenset(account for account in named if _opened(context, account, key, moment))
 
 

@@ -11,7 +11,6 @@ from engine.review.access_answers import Answer
 from engine.review.detect.context import OPENING, can_be_asked, is_new, key_event
 from engine.review.events import EventKind
 from engine.review.resources import Moment
-from engine.review.statements import names_everyone
 from engine.review.values import UNKNOWN
 
 if TYPE_CHECKING:
@@ -68,16 +67,14 @@ def _widest(access: Access) -> Answer:
 
 def _wildcard(context: Context, key: Key, moment: Moment) -> str:
     """How the policy's Allow statements reach people whom they do not name."""
-    policy = context.access.policy(key, moment)
+    access = context.access
     found = "none"
-    for text in {policy.least, policy.most} - {None}:
-        for statement in context.access.reader.statements(text or "") or ():
-            if statement.get("Effect") != "Allow":
-                continue
-            if "NotPrincipal" in statement:
-                return "not_principal"
-            if names_everyone(statement.get("Principal")):
-                found = "wildcard"
+    for text in access.policy(key, moment).texts:
+        policy = access.reader.read(text)
+        how = "none" if policy is None else policy.everyone
+        if how == "not_principal":
+            return how
+        found = how if found == "none" else found
     return found
 
 
@@ -128,8 +125,8 @@ def _allowed_anew(context: Context, key: Key, action: str) -> Fact:
 def _denies(context: Context, key: Key) -> bool:
     """Whether the policy now in force denies anything; where it is not known it may."""
     text = context.access.policy(key, Moment.OBSERVED).least
-    statements = None if text is None else context.access.reader.statements(text)
-    return statements is None or any(statement.get("Effect") != "Allow" for statement in statements)
+    policy = None if text is None else context.access.reader.read(text)
+    return policy is None or policy.denies
 
 
 def _lockout(subject: Subject, *, policy_changes: bool) -> Iterator[Told]:

@@ -16,7 +16,6 @@ from engine.review.access_answers import Answer
 from engine.review.detect.context import can_be_asked, is_new, key_event
 from engine.review.events import EventKind
 from engine.review.resources import Moment
-from engine.review.statements import plainly_owned
 from engine.review.values import UNKNOWN
 
 if TYPE_CHECKING:
@@ -50,8 +49,8 @@ def detect_powers(context: Context) -> Iterator[Told]:
 def _plain(context: Context, key: Key) -> bool:
     """Whether the console's first statement stands there and nothing is denied: then nothing can be lost."""
     policy = context.access.policy(key, Moment.PLANNED)
-    statements = context.access.reader.statements(policy.least) if policy.certain and policy.least else None
-    return statements is not None and plainly_owned(statements, context.access.owner_names(key))
+    read = context.access.reader.read(policy.least) if policy.certain and policy.least else None
+    return read is not None and read.plainly_owned(context.access.owner_names(key))
 
 
 def _lost(context: Context, subject: Subject) -> Iterator[Told]:

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from engine.access import (
     VENDOR_FORBIDDEN_ACTIONS,
@@ -10,12 +12,15 @@ from engine.access import (
     Caller,
     Grant,
     KeyState,
+    Request,
     Verdict,
+    evaluate,
     parse_key_policy,
     usable,
     vendor_excess,
 )
 from engine.access.operations import KEY_ACTIONS
+from engine.errors import InputError
 from tests.engine.access.builders import (
     KEY,
     OWNER,
@@ -29,6 +34,8 @@ from tests.engine.access.builders import (
     role,
     root,
 )
+from tests.engine.access.strategies import grants as given_grants
+from tests.engine.access.strategies import policies
 
 YES, NO, DEPENDS = Verdict.YES, Verdict.NO, Verdict.DEPENDS
 POLICY = parse_key_policy(console_policy())
@@ -118,3 +125,26 @@ def test_what_the_vendor_has_beyond_its_need(
 ) -> None:
     policy = parse_key_policy(document(*statements))
     assert {answer.action for answer in vendor_excess(policy, grants, WHOLE_VENDOR, KEY, OWNER)} == expected
+
+
+@settings(max_examples=200, deadline=None)
+@given(policies(), given_grants, st.sampled_from([KEY, None]))
+def test_what_the_vendor_has_beyond_its_need_is_what_each_action_asked_for_itself_says(
+    written: dict[str, object], grants: list[Grant], key_arn: str | None
+) -> None:
+    policy = parse_key_policy(written)
+    for_itself = {"kms:GrantIsForAWSResource": ("false",)}
+    requests = [Request(action, key_arn, OWNER) for action in VENDOR_FORBIDDEN_ACTIONS]
+    requests += [Request(action, key_arn, OWNER, for_itself) for action in VENDOR_SERVICE_ACTIONS]
+    expected = {
+        request.action: evaluate(policy, grants, WHOLE_VENDOR, request, as_written=True).verdict for request in requests
+    }
+    found = vendor_excess(policy, grants, WHOLE_VENDOR, key_arn, OWNER)
+    assert {answer.action: answer.verdict for answer in found} == {
+        action: verdict for action, verdict in expected.items() if verdict is not NO
+    }
+
+
+def test_an_account_that_is_none_is_refused_even_where_no_statement_allows_anything_in_excess() -> None:
+    with pytest.raises(InputError, match="12 digits"):
+        vendor_excess(POLICY, [], WHOLE_VENDOR, KEY, "not-an-account")
