@@ -13,6 +13,7 @@ import resource
 import subprocess
 import sys
 import time
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -23,7 +24,15 @@ _INTERVAL = 0.01  # seconds between two looks
 _PROCESSES = Path("/proc")
 
 
-def measure_seconds(command: Sequence[str], folder: Path, environment: Mapping[str, str]) -> float:
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """What a command took, in seconds: by the clock, and of the processors for it and all its children."""
+
+    wall: float
+    processor: float
+
+
+def measure_seconds(command: Sequence[str], folder: Path, environment: Mapping[str, str]) -> Taken:
     """Run a command to its end, undisturbed, and time it.
 
     Args:
@@ -32,11 +41,16 @@ def measure_seconds(command: Sequence[str], folder: Path, environment: Mapping[s
         environment: Its environment variables.
 
     Raises:
-        subprocess.CalledProcessError: It failed.
+        subprocess.CalledProcessError: It failed; with what it said.
     """
-    started = time.perf_counter()
+    before, started = _of_children(), time.perf_counter()
     subprocess.run(command, cwd=folder, env=dict(environment), capture_output=True, check=True)
-    return time.perf_counter() - started
+    return Taken(time.perf_counter() - started, _of_children() - before)
+
+
+def _of_children() -> float:
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
 
 
 def measure_processor_seconds(command: Sequence[str], environment: Mapping[str, str]) -> tuple[float, int]:
