@@ -4,7 +4,8 @@
 - What belongs to which key follows from ids and ARNs where they are known, and from the configuration's
   references where they are not (`engine.review.configuration`). A link that is not certain is kept as such: it
   can give access in the most generous reading and never in the least.
-- The policy in force is that of `aws_kms_key_policy` where there is one, else the key's own. Destroying an
+- The policy in force is that of `aws_kms_key_policy` where there is one, else the key's own. Where the plan changes the
+  key's own beside one that it leaves alone, the key's own is put, and stands until another plan. Destroying an
   `aws_kms_key_policy` restores the default policy, whatever the key resource says; forgetting it changes nothing. Where
   one is destroyed and another made for the same key (renamed without `moved`), either may come last.
 """
@@ -14,7 +15,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from engine.review.plan import ALIAS_TYPE, GRANT_TYPE, KEY_POLICY_TYPE, KEY_STORE_TYPE, KEY_TYPES
+from engine.review.plan import ALIAS_TYPE, GRANT_TYPE, KEY_POLICY_TYPE, KEY_STORE_TYPE, KEY_TYPES, Action
 from engine.review.policy_reading import NOTHING_KNOWN, PolicyReading, default_policy, known
 from engine.review.resources import MOMENTS, Moment, Resource
 from engine.review.values import UNKNOWN
@@ -203,6 +204,8 @@ class Custody:
                 found.append(NOTHING_KNOWN)
             elif belongs and attributes is not None:
                 found.append(self._policy_of(attached.resource, attributes, account_id, partition))
+        if moment is Moment.PLANNED and _puts_its_policy(key.resource):
+            found = self._with_own_put(key, found, account_id, partition)
         default_too = moment is Moment.PLANNED and any(self._restores_default(key, each) for each in key.policies)
         if found and default_too:
             # One is destroyed and another put, in an order that nobody knows: either may be the last word.
@@ -214,6 +217,24 @@ class Custody:
         if default_too:
             return default_policy(partition, account_id)
         return self._own_policy(key, moment, account_id, partition)
+
+    def _with_own_put(
+        self, key: Key, found: list[PolicyReading], account_id: str, partition: str
+    ) -> list[PolicyReading]:
+        """The readings of a key whose own resource puts a policy over the one that stands in a resource beside it.
+
+        One that the plan puts after it, as its reference to the key says, has the last word; else the key has it where
+        nothing else is put, and nobody can tell where something is.
+        """
+        puts = [a.resource for a in key.policies if a.resource.planned is not None and _puts_its_policy(a.resource)]
+        if puts and all(self._refers_to_its_key(resource) for resource in puts):
+            return found
+        own = self._own_policy(key, Moment.PLANNED, account_id, partition)
+        return [*found, own] if puts else [own]
+
+    def _refers_to_its_key(self, resource: Resource) -> bool:
+        expression = self.configuration.expression(resource.module_address, resource.type, resource.name, "key_id")
+        return expression is not None and bool(expression.get("references"))
 
     def _own_policy(self, key: Key, moment: Moment, account_id: str, partition: str) -> PolicyReading:
         """The policy that the key's own resource says."""
@@ -251,6 +272,16 @@ class Custody:
             return False
         goes = attached.resource.action.destroys and attached.resource.planned is None
         return goes or attached.belongs(key.address, Moment.PLANNED) is False
+
+
+def _puts_its_policy(resource: Resource | None) -> bool:
+    """Whether the plan puts the policy of a key or of an `aws_kms_key_policy`: it is made, or its policy changes."""
+    if resource is None or resource.planned is None or resource.action is Action.FORGET:
+        return False
+    before = resource.observed
+    if before is None or resource.action.replaces:
+        return resource.action is not Action.NO_OP
+    return resource.action is Action.UPDATE and before.text("policy") != resource.planned.text("policy")
 
 
 def arn_of(attributes: Attributes | None) -> str | None:

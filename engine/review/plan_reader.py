@@ -21,6 +21,7 @@ from engine.review.plan import (
     CUSTODY_TYPES,
     GENERIC_TYPES,
     HARMLESS_TYPES,
+    KEY_TYPES,
     KMS_PREFIXES,
     POLICY_DOCUMENT_TYPE,
     Action,
@@ -118,11 +119,25 @@ def _changes(
         if not isinstance(kind, str):
             raise InputError(f"{name}: the type of {key}[{position}] is {kind_of(kind)}, not a string", HOW_TO_SHOW)
         if kind in CUSTODY_TYPES and mode != "data":
-            custody.append(_change(_Place(name, key, position), entry))
+            place = _Place(name, key, position)
+            custody.append(_one_object(place, _change(place, entry)))
         elif kind == POLICY_DOCUMENT_TYPE and mode == "data":
             documents.append(_change(_Place(name, key, position), entry))
     _require_each_once(f"{name}: {key}", custody)
     return tuple(custody), tuple(documents)
+
+
+def _one_object(place: _Place, change: ResourceChange) -> ResourceChange:
+    """The change, where it is one of a managed object that stays the same one."""
+    if change.action is Action.READ:
+        raise InputError(f"{place} ({printable(change.address)}) is managed, and is to be read", HOW_TO_SHOW)
+    if change.action is Action.UPDATE and change.type in KEY_TYPES and change.before is not None:
+        before, after = (None if a is None else a.known_text("arn") for a in (change.before, change.after))
+        if before is not None and after is not None and before != after:
+            raise InputError(
+                f"{place} ({printable(change.address)}) is to be updated and has another ARN after it", HOW_TO_SHOW
+            )
+    return change
 
 
 def _require_each_once(place: str, changes: list[ResourceChange]) -> None:

@@ -1,6 +1,7 @@
 """What a key is made as: spec, usage, origin, place; its material, deletion window and automatic rotation.
 
-- A key's form is told when the plan makes, replaces or imports it; later only a replacement can change it.
+- A key's form is told when the plan makes, replaces or imports it. Later only a replacement can change it; an update
+  that would is told too.
 - A new key has no ARN: its Region is what its resource or its provider says in so many words. Where they do not, and
   for the account, the place counts as right: the alias, the grant and `enable` meet the key again.
 - Material about to expire is told of every key in scope, touched or not: the plan is where it is still in time.
@@ -14,6 +15,7 @@ from typing import TYPE_CHECKING
 from engine.declaration import DEFAULT_DELETION_WINDOW_IN_DAYS, Origin
 from engine.review.detect.context import is_new, is_replica, key_event, stays
 from engine.review.events import EventKind, OneOf
+from engine.review.plan import Action
 from engine.review.resources import Moment
 from engine.review.values import SENSITIVE, UNKNOWN
 
@@ -24,11 +26,13 @@ if TYPE_CHECKING:
     from engine.review.custody import Key
     from engine.review.detect.context import Context
     from engine.review.events import Fact, Told
+    from engine.review.resources import Resource
     from engine.review.scope import Subject
     from engine.review.values import Attributes, Unknown
 
 _EXTERNAL_TYPES = ("aws_kms_external_key", "aws_kms_replica_external_key")
 _KMS_KEY = "aws_kms_key"
+_FIXED = ("customer_master_key_spec", "key_usage", "custom_key_store_id", "xks_key_id")
 
 
 def detect_form(context: Context) -> Iterator[Told]:
@@ -42,12 +46,20 @@ def detect_form(context: Context) -> Iterator[Told]:
             yield from _material(context, subject)
         if resource.planned is None or key.untouched:
             continue
-        if is_new(key) or resource.action.replaces or resource.importing is not None:
+        if is_new(key) or resource.action.replaces or resource.importing is not None or _contradicts(resource):
             yield _form(context, subject, resource.planned)
         if is_new(key) or stays(key):
             yield _window(context, subject, resource.planned)
         if resource.type == _KMS_KEY and stays(key):
             yield _rotation(subject, resource.planned)
+
+
+def _contradicts(resource: Resource) -> bool:
+    """Whether a key is to be updated in what can never change: which key it then is, nobody can tell."""
+    before, planned = resource.observed, resource.planned
+    if resource.action is not Action.UPDATE or before is None or planned is None:
+        return False
+    return any(planned.text(name) not in (None, before.text(name)) for name in _FIXED)
 
 
 def _right(value: Fact, *right: Fact) -> Fact:

@@ -94,6 +94,8 @@ def _leaves(context: Context, subject: Subject) -> Told:
 def _state(context: Context, subject: Subject) -> Iterator[Told]:
     key = subject.key
     recorded, observed, planned = (key.enabled(moment) for moment in MOMENTS)
+    if planned is None and not is_new(key):
+        planned = observed  # what the code does not say stays as it is
     change: Fact = "none"
     by = "plan"
     if is_new(key):

@@ -13,6 +13,7 @@ Told where the plan adds them; what was there before is nobody's change.
 from __future__ import annotations
 
 import json
+import re
 from typing import TYPE_CHECKING, Any
 
 from engine.arn import principal_account
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
 
 # A statement's principals by their kind in the policy; anything else that is no account's is an identity.
 _KINDS = {"Service": "service", "Federated": "federated"}
+_SERVICE = re.compile(r"[a-z0-9.-]+\.amazonaws\.com(\.cn)?", re.ASCII)
 _USING = ("kms:Decrypt", "kms:ReEncryptFrom", "kms:CreateGrant")
 _ADMINISTERING = (
     "kms:PutKeyPolicy",
@@ -58,6 +60,7 @@ def detect_strangers(context: Context) -> Iterator[Told]:
         for attached in key.grants:
             if not attached.resource.untouched:
                 yield _retiring(context, subject, attached)
+                yield _grantee(subject, attached)
 
 
 def _principals(context: Context, subject: Subject) -> Iterator[Told]:
@@ -128,6 +131,23 @@ def _power(context: Context, key: Key, statements: list[dict[str, Any]]) -> str:
     if any(answer is not Answer.NO for answer in administers):
         return "administration"
     return "use" if any(answer is not Answer.NO for answer in uses) else "little"
+
+
+def _grantee(subject: Subject, attached: Attached) -> Told:
+    """A new grant to who is no account: an AWS service above all."""
+    will, was = attached.attributes(Moment.PLANNED), attached.attributes(Moment.OBSERVED)
+    grantee = None if will is None else will.text("grantee_principal")
+    if will is None or not isinstance(grantee, str) or principal_account(grantee) is not None:
+        return EventKind.OUTSIDE_PRINCIPALS
+    operations = will.texts("operations")
+    uses = not isinstance(operations, frozenset) or any(f"kms:{operation}" in _USING for operation in operations)
+    before = frozenset() if was is None or was.text("grantee_principal") != grantee else was.texts("operations")
+    if not uses or attached.belongs(subject.key.address, Moment.PLANNED) is False or before == operations:
+        return EventKind.OUTSIDE_PRINCIPALS
+    kind = "service" if _SERVICE.fullmatch(grantee) else "identity"
+    facts: dict[str, Fact] = {"principal": kind, "power": "use"}
+    names = will.shown("grantee_principal")
+    return key_event(subject, EventKind.OUTSIDE_PRINCIPALS, facts, address=attached.resource.address, names=names)
 
 
 def _retiring(context: Context, subject: Subject, attached: Attached) -> Told:

@@ -247,6 +247,9 @@ LINKED = {
     .add(KEY_POLICY, 1)
     .add(KEY_POLICY, 1, ("create",), name="z", after=OWNER_ONLY),
     "the policy of a key outside the plan is destroyed": PlanBuilder().add(KEY_POLICY, 9, ("delete",)),
+    "its own policy is put over a separate one that nothing puts again": PlanBuilder()
+    .add(KEY, 1, ("update",), after=OWNER_ONLY)
+    .add(KEY_POLICY, 1),
     "its policy of its own was taken away outside": PlanBuilder()
     .add(KEY, 1, before=OWNER_ONLY)
     .drifted(KEY_POLICY, 1, gone=True),
@@ -356,9 +359,9 @@ HARMLESS = {
         ),
         UNDER_A_CONDITION,
     ),
-    "its own policy changes under one that is in force": PlanBuilder()
+    "a separate policy is put after its own": PlanBuilder()
     .add(KEY, 1, ("update",), after=OWNER_ONLY)
-    .add(KEY_POLICY, 1),
+    .add(KEY_POLICY, 1, ("update",), before=OWNER_ONLY, after={"policy": POLICIES["standard"]}),
     "automatic rotation is switched on": PlanBuilder().add(KEY, 1, ("update",), after={"enable_key_rotation": True}),
     "a key of another team is made": PlanBuilder().add(KEY, 1).add(KEY, 7, ("create",), name="x", after=FOREIGN),
     "the alias is made anew under another address": PlanBuilder()
