@@ -12,7 +12,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from engine.review.plan import ALIAS_TYPE, GRANT_TYPE, KEY_POLICY_TYPE, KEY_STORE_TYPE, KEY_TYPES, Action
@@ -92,6 +92,7 @@ class Key:
         grants: The grants that belong to it at some moment.
         primary: The key of which it is a replica, or None.
         hidden: Whether Terraform marks its ARN or id as sensitive, so that no report may show them.
+        exists: Whether the key was there before the apply, as recorded or as observed.
     """
 
     address: str
@@ -103,6 +104,12 @@ class Key:
     grants: tuple[Attached, ...]
     primary: str | None = None
     hidden: bool = False
+    exists: bool = field(init=False)
+
+    def __post_init__(self) -> None:
+        resource = self.resource
+        existed = resource is None or resource.recorded is not None or resource.observed is not None
+        object.__setattr__(self, "exists", existed)
 
     @property
     def untouched(self) -> bool:
@@ -115,11 +122,6 @@ class Key:
     def is_replica(self) -> bool:
         """Whether the key is a replica of a multi-Region key."""
         return self.resource is not None and "replica" in self.resource.type
-
-    @property
-    def exists(self) -> bool:
-        """Whether the key was there before the apply, as recorded or as observed."""
-        return self.resource is None or self.resource.recorded is not None or self.resource.observed is not None
 
     def at(self, moment: Moment) -> Attributes | None:
         """The attributes of the key's own resource at a moment."""

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from engine.review.custody_builder import build_custody
 from engine.review.detect.access import detect_access
 from engine.review.detect.aliases import detect_aliases
-from engine.review.detect.context import Context, bears_on_nothing, is_new, stays
+from engine.review.detect.context import Context, bears_on_nothing, can_be_asked, is_new, stays
 from engine.review.detect.declarations import detect_declarations
 from engine.review.detect.drift import detect_drift
 from engine.review.detect.form import detect_form
@@ -63,6 +63,9 @@ def make_context(plan: Plan, declared: Declared, now: datetime) -> Context:
     generations, access = Generations(custody, declared), KeyAccess(custody, declared)
     scope = Scope(custody, declared, generations, access)
     subjects = {subject.key.address: subject for subject in scope.subjects()}
+    touched = tuple(
+        subject for subject in subjects.values() if not (subject.key.untouched or bears_on_nothing(subject))
+    )
     return Context(
         plan=plan,
         custody=custody,
@@ -71,8 +74,11 @@ def make_context(plan: Plan, declared: Declared, now: datetime) -> Context:
         access=access,
         scope=scope,
         subjects=subjects,
-        touched=tuple(
-            subject for subject in subjects.values() if not (subject.key.untouched or bears_on_nothing(subject))
+        touched=touched,
+        asked=tuple(
+            (subject, is_new(subject.key) or access.policy_changes(subject.key))
+            for subject in touched
+            if can_be_asked(subject.key)
         ),
         now=_timestamp(plan) or now,
     )

@@ -81,6 +81,10 @@ class KeyAccess:
             found = self._known[place] = (policy, arn_of(key.at(moment)) or key.arn)
         return found
 
+    def policy_changes(self, key: Key) -> bool:
+        """Whether the plan puts another policy on a key that exists, or the text of the same."""
+        return self.policy(key, Moment.OBSERVED) != self.policy(key, Moment.PLANNED)
+
     def read_at_apply(self, key: Key) -> bool:
         """Whether the key's planned policy is known only by the policy document that it comes from."""
         resources = [attached.resource for attached in key.policies]
@@ -178,13 +182,8 @@ class KeyAccess:
 
     def anybody_may(self, action: str, key: Key, moment: Moment, others: tuple[str, ...]) -> Answer:
         """The best answer for a principal of the key's own account; `others` are asked for beside those it names."""
-        return self.reader.anybody_may(
-            action,
-            self.policy(key, moment),
-            others,
-            key_arn=arn_of(key.at(moment)) or key.arn,
-            key_account_id=self.account_id(key),
-        )
+        policy, arn = self._policy_and_arn(key, moment)
+        return self.reader.anybody_may(action, policy, others, key_arn=arn, key_account_id=self.account_id(key))
 
     def principals_let_off(self, key: Key) -> tuple[str, ...]:
         """Principals of the key's account that a Deny of its planned policy may let off, but for break glass."""

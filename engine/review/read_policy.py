@@ -17,7 +17,6 @@ import orjson
 from engine.review.statements import (
     administers_plainly,
     count_names,
-    may_concern,
     may_deny_putting,
     may_name_twice,
     named_accounts,
@@ -39,7 +38,9 @@ class ReadStatement:
         document: As parsed.
         names: How many names it holds, those of objects in it among them.
         allows: Whether its effect is Allow.
-        accounts: Whom it allows something as a named principal.
+        accounts: The accounts that it names as principals.
+        any_other: Whether it may speak of any other account too.
+        outside: Whether it names a principal of no account, such as a service.
         everyone: Whether it allows something to people whom it does not name: `wildcard`, `not_principal` or `none`.
         narrow: Whether it is about less than every resource.
         plain_administrator: The principal, where it is the console's first statement.
@@ -47,14 +48,15 @@ class ReadStatement:
     """
 
     __slots__ = (
-        "_concerned",
         "accounts",
         "allows",
+        "any_other",
         "document",
         "everyone",
         "may_deny_putting",
         "names",
         "narrow",
+        "outside",
         "plain_administrator",
     )
 
@@ -62,19 +64,15 @@ class ReadStatement:
         self.document = document
         self.names = count_names(document)
         self.allows = document.get("Effect") == "Allow"
-        self.accounts = named_accounts(document)
+        self.accounts, self.any_other, self.outside = named_accounts(document)
         self.everyone = _everyone(document) if self.allows else "none"
         self.narrow = names_resources(document)
         self.plain_administrator = administers_plainly(document)
         self.may_deny_putting = not self.allows and may_deny_putting(document)
-        self._concerned: dict[str, bool] = {}
 
     def may_concern(self, account_id: str) -> bool:
-        """Whether it may say anything about an account."""
-        found = self._concerned.get(account_id)
-        if found is None:
-            found = self._concerned[account_id] = may_concern(self.document, account_id)
-        return found
+        """Whether it may say anything about an account: not where it names other accounts alone."""
+        return self.any_other or account_id in self.accounts
 
 
 def _everyone(document: dict[str, Any]) -> str:
@@ -98,13 +96,29 @@ class ReadPolicy:
 
     Attributes:
         parts: Its statements.
+        denies: Whether a statement does not allow.
+        accounts: The accounts that Allow statements name as principals.
+        outside: Whether one of them names a principal of no account.
+        everyone: How Allow statements reach people whom they do not name: `not_principal`, `wildcard` or `none`.
         views: What of it may concern an account, as far as that was asked.
     """
 
-    __slots__ = ("parts", "views")
+    __slots__ = ("accounts", "denies", "everyone", "outside", "parts", "views")
 
     def __init__(self, parts: tuple[ReadStatement, ...]) -> None:
         self.parts = parts
+        self.denies = self.outside = False
+        self.everyone = "none"
+        accounts: set[str] = set()
+        for part in parts:
+            if not part.allows:
+                self.denies = True
+                continue
+            accounts |= part.accounts
+            self.outside = self.outside or part.outside
+            if part.everyone != "none" and self.everyone != "not_principal":
+                self.everyone = part.everyone
+        self.accounts = frozenset(accounts)
         self.views: dict[str, View] = {}
 
     @property
@@ -112,31 +126,18 @@ class ReadPolicy:
         """The statements as parsed JSON."""
         return tuple(part.document for part in self.parts)
 
-    @property
-    def denies(self) -> bool:
-        """Whether a statement does not allow."""
-        return any(not part.allows for part in self.parts)
-
-    @property
-    def everyone(self) -> str:
-        """How Allow statements reach people whom they do not name: `not_principal`, `wildcard` or `none`."""
-        found = {part.everyone for part in self.parts}
-        return next((how for how in ("not_principal", "wildcard") if how in found), "none")
-
-    @property
-    def accounts(self) -> frozenset[str]:
-        """The accounts that Allow statements name as principals."""
-        return frozenset().union(*(part.accounts for part in self.parts))
-
     def plainly_administrable(self, owner: tuple[str, str]) -> bool:
         """Whether the console's first statement for the owner stands there and no Deny of the right beside it."""
-        if any(part.may_deny_putting for part in self.parts):
+        if self.denies and any(part.may_deny_putting for part in self.parts):
             return False
-        return any(part.plain_administrator in owner for part in self.parts)
+        return self._given_everything(owner)
 
     def plainly_owned(self, owner: tuple[str, str]) -> bool:
         """Whether nothing is denied and the console's first statement stands there: the owner can do everything."""
-        return not self.denies and any(part.plain_administrator in owner for part in self.parts)
+        return not self.denies and self._given_everything(owner)
+
+    def _given_everything(self, owner: tuple[str, str]) -> bool:
+        return any(part.plain_administrator in owner for part in self.parts)
 
 
 class PolicyTexts:
@@ -156,7 +157,8 @@ class PolicyTexts:
     def _quickly(self, text: str) -> tuple[ReadStatement, ...] | None:
         try:
             document = orjson.loads(text)
-        except orjson.JSONDecodeError:
+            as_written = orjson.dumps(document) == text.encode()
+        except (orjson.JSONDecodeError, TypeError, UnicodeEncodeError):  # or nested more deeply than orjson writes
             return None
         statements = document.get("Statement") if document.__class__ is dict else None
         if statements.__class__ is not list:
@@ -166,10 +168,7 @@ class PolicyTexts:
         for statement in statements:
             if statement.__class__ is not dict:
                 return None
-            try:
-                name = orjson.dumps(statement)
-            except TypeError:  # nested more deeply than it writes
-                return None
+            name = orjson.dumps(statement)
             part = self._parts.get(name)
             if part is None:
                 if "Condition" in statement and not _alike_in_every_reader(statement["Condition"], _DEEPEST):
@@ -177,7 +176,8 @@ class PolicyTexts:
                 part = self._parts[name] = ReadStatement(statement)
             names += part.names
             parts.append(part)
-        return None if may_name_twice(text, names) else tuple(parts)
+        # What is written as it was read says each name once; of other spelling the number of names tells.
+        return tuple(parts) if as_written or not may_name_twice(text, names) else None
 
     def _slowly(self, text: str) -> tuple[ReadStatement, ...] | None:
         statements = parse_statements(text)

@@ -25,6 +25,7 @@ _ANYBODY = re.compile(r'"NotPrincipal"|"(?:Principal|AWS)"\s*:\s*(?:"\*"|\[[^\]]
 _SPACED = re.compile(r'"\s+:')
 _DECODER = json.JSONDecoder()
 
+_NO_ACCOUNTS = frozenset[str]()
 account_of_principal = lru_cache(maxsize=4096)(principal_account)
 
 
@@ -96,33 +97,33 @@ def may_name(text: str, account_id: str) -> bool:
     return account_id in text or "\\u" in text or _ANYBODY.search(text) is not None
 
 
-def may_concern(statement: dict[str, Any], account_id: str) -> bool:
-    """Whether a statement may say anything about an account: not where it names other accounts alone."""
+def named_accounts(statement: dict[str, Any]) -> tuple[frozenset[str], bool, bool]:
+    """Whom a statement names as its principals.
+
+    Returns:
+        The accounts; whether it may speak of any other account too (a wildcard, NotPrincipal, a name that does not
+        tell its account); and whether a name is that of no account, such as a service's.
+    """
     principal = statement.get("Principal")
-    if not isinstance(principal, dict) or "NotPrincipal" in statement:
-        return True
+    if not isinstance(principal, dict):
+        return _NO_ACCOUNTS, True, False
+    accounts: set[str] = set()
+    any_other = "NotPrincipal" in statement
+    outside = False
     for kind, value in principal.items():
-        if kind == "Service":
-            continue
         if kind != "AWS":
-            return True
+            outside = True
+            any_other = any_other or kind != "Service"
+            continue
         for name in value if isinstance(value, list) else (value,):
             account = account_of_principal(name) if isinstance(name, str) else None
-            if account is None or account == account_id or "*" in name:
-                return True
-    return False
-
-
-def named_accounts(statement: dict[str, Any]) -> frozenset[str]:
-    """The accounts that a statement names as principals, where it allows."""
-    principal = statement.get("Principal")
-    if statement.get("Effect") != "Allow" or not isinstance(principal, dict):
-        return frozenset()
-    names = principal.get("AWS")
-    accounts = (
-        account_of_principal(name) for name in (names if isinstance(names, list) else (names,)) if isinstance(name, str)
-    )
-    return frozenset(account for account in accounts if account is not None)
+            if account is None:
+                any_other = True
+                outside = outside or name != "*"
+            else:
+                any_other = any_other or "*" in name
+                accounts.add(account)
+    return frozenset(accounts), any_other, outside
 
 
 def named_in_denials(statements: Iterable[dict[str, Any]], prefix: str) -> tuple[str, ...]:

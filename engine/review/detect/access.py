@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 from engine.arn import principal_account
 from engine.review.access_answers import Access, Answer, Reach
-from engine.review.detect.context import OPENING, can_be_asked, is_new, is_replica, key_event, nobody
+from engine.review.detect.context import OPENING, is_new, is_replica, key_event, nobody
 from engine.review.events import EventKind, OneOf
 from engine.review.plan import Action
 from engine.review.policy_reading import NOTHING_KNOWN
@@ -48,10 +48,8 @@ _GIVES = (Answer.YES, Answer.DEPENDS)
 def detect_access(context: Context) -> Iterator[Told]:
     """The events of every key in scope of which the policy, a grant or the key itself is touched."""
     yield from _unplaced(context)
-    for subject in context.touched:
+    for subject, _ in context.asked:
         key = subject.key
-        if not can_be_asked(key):
-            continue
         same = not is_new(key) and _same_access(context, key)
         yield EventKind.VENDOR_ACCESS if same else _vendor(context, subject)
         if not same:

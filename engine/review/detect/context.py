@@ -47,6 +47,7 @@ class Context:
         scope: Which keys are in scope.
         subjects: The keys in scope, by address.
         touched: Those of them that something happens to that may bear on custody, in the plan's order.
+        asked: Those of them of which there is to ask who can do what; and whether the key is new or its policy changes.
         now: When the plan was made, for what expires.
     """
 
@@ -58,6 +59,7 @@ class Context:
     scope: Scope
     subjects: Mapping[str, Subject]
     touched: tuple[Subject, ...]
+    asked: tuple[tuple[Subject, bool], ...]
     now: datetime
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from engine.review.access_answers import Answer
-from engine.review.detect.context import OPENING, can_be_asked, is_new, key_event
+from engine.review.detect.context import OPENING, is_new, key_event
 from engine.review.events import EventKind
 from engine.review.resources import Moment
 from engine.review.values import UNKNOWN
@@ -30,12 +30,7 @@ _OPEN: dict[Answer, Fact] = {Answer.YES: "yes", Answer.DEPENDS: "conditional", A
 
 def detect_key_policy(context: Context) -> Iterator[Told]:
     """The events of every key in scope that is new or of which the policy changes."""
-    for subject in context.touched:
-        key = subject.key
-        if not can_be_asked(key):
-            continue
-        access = context.access
-        changes = is_new(key) or access.policy(key, Moment.OBSERVED) != access.policy(key, Moment.PLANNED)
+    for subject, changes in context.asked:
         if changes:
             yield _public(context, subject)
             yield _administration(context, subject)

@@ -13,7 +13,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from engine.review.access_answers import Answer
-from engine.review.detect.context import can_be_asked, is_new, key_event
+from engine.review.detect.context import is_new, key_event
 from engine.review.events import EventKind
 from engine.review.resources import Moment
 from engine.review.values import UNKNOWN
@@ -36,14 +36,10 @@ _FROM_THE_BEST = (Answer.YES, Answer.UNKNOWN, Answer.DEPENDS, Answer.NO)
 
 def detect_powers(context: Context) -> Iterator[Told]:
     """The events of every key in scope that is new or of which the policy changes."""
-    for subject in context.touched:
-        key, access = subject.key, context.access
-        if not can_be_asked(key):
-            continue
-        if not is_new(key) and access.policy(key, Moment.OBSERVED) == access.policy(key, Moment.PLANNED):
-            continue
-        found = () if _plain(context, key) else tuple(_lost(context, subject))
-        yield from found or (EventKind.OWNER_POWERS,)
+    for subject, changes in context.asked:
+        if changes:
+            found = () if _plain(context, subject.key) else tuple(_lost(context, subject))
+            yield from found or (EventKind.OWNER_POWERS,)
 
 
 def _plain(context: Context, key: Key) -> bool:

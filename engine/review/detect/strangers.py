@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 from engine.arn import principal_account
 from engine.review.access_answers import Answer
 from engine.review.detect.access import compare
-from engine.review.detect.context import can_be_asked, is_new, key_event
+from engine.review.detect.context import is_new, key_event
 from engine.review.events import EventKind, OneOf
 from engine.review.policy_reading import known
 from engine.review.resources import Moment
@@ -50,14 +50,10 @@ _Strangers = dict[tuple[str, str], list[dict[str, Any]]]
 
 def detect_strangers(context: Context) -> Iterator[Told]:
     """The events of every key in scope that is new, or of which the policy or a grant changes."""
-    for subject in context.touched:
-        key = subject.key
-        if not can_be_asked(key):
-            continue
-        access = context.access
-        if is_new(key) or access.policy(key, Moment.OBSERVED) != access.policy(key, Moment.PLANNED):
+    for subject, changes in context.asked:
+        if changes:
             yield from _principals(context, subject)
-        for attached in key.grants:
+        for attached in subject.key.grants:
             if not attached.resource.untouched:
                 yield _retiring(context, subject, attached)
                 yield _grantee(subject, attached)
@@ -87,10 +83,11 @@ def _named(context: Context, key: Key, moment: Moment) -> _Strangers:
     """The Allow statements of each principal that is no account's, by its kind and name."""
     policy = context.access.policy(key, moment)
     found: _Strangers = {}
-    for text in dict.fromkeys((policy.least, policy.most)):
-        if text is None or not _may_name_a_stranger(text):  # the usual case, and thousands of them
+    for text in policy.texts:
+        read = context.access.reader.read(text)
+        if read is None or not read.outside or not _may_name_a_stranger(text):
             continue
-        for statement in context.access.reader.statements(text) or ():
+        for statement in read.statements:
             principal = statement.get("Principal")
             if statement.get("Effect") != "Allow" or not isinstance(principal, dict):
                 continue
