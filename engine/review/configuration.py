@@ -16,7 +16,7 @@ Terraform lists a reference together with its prefixes; only the longest of each
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
@@ -24,12 +24,14 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
 Index = str | int | None
+Place = tuple[str, str, str]
 
 _STEP = re.compile(r'\.?([^.\[\]"]+)((?:\[(?:"(?:[^"\\]|\\.)*"|[0-9]+|\*)\])*)')
 _INDEX = re.compile(r'\[("(?:[^"\\]|\\.)*"|[0-9]+|\*)\]')
 _MAX_DEPTH = 20
 _NO_PROVIDERS: Mapping[str, Any] = MappingProxyType({})
 _OF_ITSELF = ("each", "count")
+_IDENTITIES = frozenset({"aws_iam_role", "aws_iam_user"})
 _NOT_WHO = frozenset({"region", "default_tags", "ignore_tags", "max_retries", "retry_mode", "endpoints"})
 _HARMLESS = ("path", "terraform", "self")
 
@@ -51,12 +53,14 @@ class Target:
         type: The resource type.
         name: The resource's name.
         index: The instance, or None for "any".
+        attribute: The attribute that is taken of it, or None where the reference names none.
     """
 
     module: tuple[Step, ...]
     type: str
     name: str
     index: Index
+    attribute: str | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,19 +128,37 @@ class Configuration:
         region = _mapping(_mapping(provider.get("expressions")).get("region")).get("constant_value")
         return region if isinstance(region, str) and region else None
 
-    def same_account(self, place: tuple[str, str, str], target: Target) -> bool:
-        """Whether the providers of a managed resource and of another one differ in nothing but their Region and tags.
+    def made_by_the_same(self, place: Place, resolution: Resolution) -> bool:
+        """Whether principals known only after apply are roles and users that the owner of a resource makes.
+
+        Only the ARN itself will do: a name may stand in the ARN of any account. A role whose provider differs in more
+        than the Region and tags may be made in another account.
 
         Args:
-            place: The one's module address, type and name.
-            target: The other.
+            place: The resource's module address, type and name.
+            resolution: What the principals come from.
         """
         one = self._resource(module_steps(place[0]), place[1], place[2], "managed")
+        return (
+            one is not None
+            and resolution.certain
+            and bool(resolution.targets)
+            and all(
+                target.type in _IDENTITIES and target.attribute == "arn" and self._same_caller(one, target)
+                for target in resolution.targets
+            )
+        )
+
+    def _same_caller(self, one: Mapping[str, Any], target: Target) -> bool:
         other = self._resource(target.module, target.type, target.name, "managed")
-        if one is None or other is None:
+        if other is None:
             return False
         keys = (one.get("provider_config_key"), other.get("provider_config_key"))
         return keys[0] == keys[1] or self._who(keys[0]) == self._who(keys[1])
+
+    def principals(self, module_address: str, references: list[Any]) -> Resolution:
+        """What the principals that a policy document's block refers to come from."""
+        return self._follow(_longest(references), _Scope(module_steps(module_address), None, ()), 0)
 
     def _who(self, provider: Any) -> Mapping[str, Any]:
         """What a provider's configuration says of who calls."""
@@ -217,7 +239,7 @@ class Configuration:
             found = self._follow_one(steps, scope, same_index=same_index, depth=depth)
             targets.extend(found.targets)
             certain = certain and found.certain
-        return Resolution(tuple(dict.fromkeys(targets)), certain)
+        return Resolution(tuple({(target, target.attribute): target for target in targets}.values()), certain)
 
     def _follow_one(self, steps: tuple[Step, ...], scope: _Scope, *, same_index: bool, depth: int) -> Resolution:
         nothing = Resolution((), certain=True)
@@ -231,7 +253,8 @@ class Configuration:
                 return nothing
             inner = _Scope(scope.module, scope.index, ())
             found = self._follow(scope.for_each, inner, depth + 1)
-            return Resolution(tuple(_with_index(target, scope.index) for target in found.targets), found.certain)
+            attribute = steps[2].name if len(steps) > 2 else None
+            return Resolution(tuple(_with(target, scope.index, attribute) for target in found.targets), found.certain)
         if head == "var" and len(steps) > 1:
             return self._follow_variable(steps[1].name, scope, depth)
         if head == "module" and len(steps) > 2:
@@ -241,7 +264,8 @@ class Configuration:
         index = steps[1].index
         if index is None and same_index:
             index = scope.index
-        return Resolution((Target(scope.module, head, steps[1].name, index),), certain=True)
+        attribute = steps[2].name if len(steps) > 2 else None
+        return Resolution((Target(scope.module, head, steps[1].name, index, attribute),), certain=True)
 
     def _follow_variable(self, name: str, scope: _Scope, depth: int) -> Resolution:
         """From a module's variable out to the expression of its call; the root's variables are constants."""
@@ -281,8 +305,9 @@ class _Scope:
     for_each: tuple[str, ...]
 
 
-def _with_index(target: Target, index: Index) -> Target:
-    return target if target.index is not None else Target(target.module, target.type, target.name, index)
+def _with(target: Target, index: Index, attribute: str | None) -> Target:
+    index = index if target.index is None else target.index
+    return Target(target.module, target.type, target.name, index, attribute or target.attribute)
 
 
 def _mapping(value: Any) -> Mapping[str, Any]:

@@ -34,7 +34,6 @@ _LINK_ATTRIBUTES = {
     "aws_kms_replica_key": "primary_key_arn",
     "aws_kms_replica_external_key": "primary_key_arn",
 }
-IDENTITY_TYPES = frozenset({"aws_iam_role", "aws_iam_user"})
 _ENABLED_ATTRIBUTE = {"aws_kms_key": "is_enabled"}
 
 
@@ -166,23 +165,12 @@ class Custody:
         return own or self.configuration.region(resource.module_address, resource.type, resource.name)
 
     def made_here(self, resource: Resource, attribute: str, key: Key) -> bool:
-        """Whether a principal that is known only after apply is a role or user that this plan makes in the account.
-
-        A role of another provider, but for its Region, may be in another account than the key.
-        """
+        """Whether a principal that is known only after apply is a role or user that this plan makes in the account."""
         found = self.configuration.resolve(
             resource.module_address, resource.type, resource.name, resource.index, attribute
         )
         owner = key.resource or resource
-        place = (owner.module_address, owner.type, owner.name)
-        return (
-            found.certain
-            and bool(found.targets)
-            and all(
-                target.type in IDENTITY_TYPES and self.configuration.same_account(place, target)
-                for target in found.targets
-            )
-        )
+        return self.configuration.made_by_the_same((owner.module_address, owner.type, owner.name), found)
 
     def key_policy(self, key: Key, moment: Moment, account_id: str, partition: str) -> PolicyReading:
         """The policy in force on a key at a moment.

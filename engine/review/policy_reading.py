@@ -25,7 +25,7 @@ from engine.review.values import UNKNOWN, has_true
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from engine.review.configuration import Configuration
+    from engine.review.configuration import Configuration, Place
     from engine.review.plan import ResourceChange
     from engine.review.values import Attributes
 
@@ -118,7 +118,7 @@ class PolicyDocuments:
         found = self._by_place.get((module_address, document_name, index)) or self._only(module_address, document_name)
         if found is None or found.after is None:
             return NOTHING_KNOWN
-        return read_document(found.after, self._own_principals(found, owner))
+        return read_document(found.after, self._own_principals(found, owner, (module_address, kind, name)))
 
     def _only(self, module_address: str, name: str) -> ResourceChange | None:
         """The document without instances, where a resource with instances shares it."""
@@ -129,7 +129,7 @@ class PolicyDocuments:
         ]
         return found[0] if len(found) == 1 else None
 
-    def _own_principals(self, document: ResourceChange, owner: str) -> dict[tuple[int, int], str]:
+    def _own_principals(self, document: ResourceChange, owner: str, place: Place) -> dict[tuple[int, int], str]:
         """The principals that are roles or users of this very configuration, by statement and block.
 
         Who they are is not known before the apply, but whose they are: the owner's, never the vendor's.
@@ -145,8 +145,8 @@ class PolicyDocuments:
                 identifiers = block.get("identifiers") if isinstance(block, dict) else None
                 references = identifiers.get("references") if isinstance(identifiers, dict) else None
                 if isinstance(references, list) and references:
-                    kinds = {str(reference).split(".")[0] for reference in references}
-                    if kinds <= {"aws_iam_role", "aws_iam_user"}:
+                    made = self._configuration.principals(document.module_address, references)
+                    if self._configuration.made_by_the_same(place, made):
                         found[number, position] = f"{owner}role/known-after-apply"
         return found
 

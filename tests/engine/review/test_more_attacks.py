@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -29,6 +30,7 @@ from tests.engine.review.plan_builder import (
 if TYPE_CHECKING:
     from engine.review import Report
 
+PLANS = Path(__file__).with_name("plans")
 KEY, EXTERNAL, KEY_POLICY, ALIAS, GRANT = (
     "aws_kms_key",
     "aws_kms_external_key",
@@ -254,13 +256,13 @@ def test_a_change_that_contradicts_itself_is_refused(plan: PlanBuilder, reason: 
     assert reason in caught.value.message
 
 
-def _with_new_role(attribute: str, provider: dict[str, Any] | None = None) -> dict[str, Any]:
+def _with_new_role(attribute: str, provider: dict[str, Any] | None = None, taken: str = "arn") -> dict[str, Any]:
     """A grant of which one principal is a role that the same plan makes, where given by another provider."""
     plan = PlanBuilder().add(KEY, 1, before=OWNER_ONLY).add(GRANT, 1, name="vendor")
     plan.add(GRANT, 1, ("create",), unknown=(attribute,))
     document = plan.plan()
     resources = document["configuration"]["root_module"]["resources"]
-    resources[-1]["expressions"][attribute] = {"references": ["aws_iam_role.r.arn", "aws_iam_role.r"]}
+    resources[-1]["expressions"][attribute] = {"references": [f"aws_iam_role.r.{taken}", "aws_iam_role.r"]}
     role = {"address": "aws_iam_role.r", "mode": "managed", "type": "aws_iam_role", "name": "r"}
     resources.append(role | {"provider_config_key": "aws" if provider is None else "aws.other"})
     for resource in resources[:-1]:
@@ -289,3 +291,44 @@ def test_a_role_that_is_made_with_other_credentials_may_be_anothers(attribute: s
         if attribute == "grantee_principal"
         else ("spare-grant-retirable-by-others", "unknown")
     ]
+
+
+def test_the_name_of_a_role_may_stand_in_the_arn_of_any_account() -> None:
+    findings = _review(_with_new_role("grantee_principal", taken="name")).findings
+    assert [(finding.policy, finding.outcome.value) for finding in findings] == [
+        ("other-account-gains-access", "unknown")
+    ]
+
+
+@pytest.mark.parametrize(
+    ("provider", "taken", "told"),
+    [
+        ({"region": {"constant_value": "eu-west-1"}}, "arn", set()),
+        (
+            {"assume_role": [{"role_arn": {"constant_value": "x"}}]},
+            "arn",
+            {"public-key-policy", "vendor-overprivileged"},
+        ),
+        ({}, "name", {"public-key-policy", "vendor-overprivileged"}),
+    ],
+    ids=["in another Region", "with other credentials", "by its name"],
+)
+def test_a_new_role_in_a_policy_document_is_the_owners_only_where_the_owner_makes_it(
+    provider: dict[str, Any], taken: str, told: set[str]
+) -> None:
+    plan = json.loads((PLANS / "doc_role_added.json").read_bytes())
+    plan["configuration"]["provider_config"]["aws.other"] = {"name": "aws", "alias": "other"}
+    read = next(change for change in plan["resource_changes"] if change["mode"] == "data")
+    read["change"]["after"]["statement"][2]["actions"] = ["kms:*"]
+    own = plan["configuration"]["provider_config"]["aws"]["expressions"]
+    plan["configuration"]["provider_config"]["aws.other"]["expressions"] = {**own, **provider}
+    for resource in plan["configuration"]["root_module"]["resources"]:
+        if resource["type"] == "aws_iam_role":
+            resource["provider_config_key"] = "aws.other"
+        for block in resource["expressions"].get("statement", ()):
+            for principals in block.get("principals", ()):
+                identifiers = principals["identifiers"]
+                if "aws_iam_role.r" in identifiers.get("references", ()):
+                    identifiers["references"] = [f"aws_iam_role.r.{taken}", "aws_iam_role.r"]
+    findings = _review(plan).findings
+    assert {finding.policy for finding in findings if finding.outcome.value == "unknown"} == told
