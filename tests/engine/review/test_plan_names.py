@@ -51,6 +51,13 @@ def test_a_name_that_is_written_with_escapes_is_the_same_name() -> None:
         read_plan("plan.json", data.encode())
 
 
+@pytest.mark.parametrize("colon", [":", " :"])
+def test_a_name_that_ends_in_a_backslash_is_a_name_too(colon: str) -> None:
+    data = COMPACT.replace('"keyturn:tenant":', f'"a\\\\"{colon}1,"a\\\\"{colon}2,"keyturn:tenant":', 1)
+    with pytest.raises(NamedTwiceError):
+        read_plan("plan.json", data.encode())
+
+
 @pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16"])
 def test_in_any_encoding_is_refused(encoding: str) -> None:
     with pytest.raises(NamedTwiceError):
