@@ -44,6 +44,8 @@ def print_table(results: list[Result]) -> None:
     for result in results:
         peer = "-" if result.peer is None else f"{result.peer:.2f} {result.unit}"
         ratio = "-" if result.ratio is None else f"{result.ratio:.2f}x"
+        if result.spread is not None:
+            ratio += " ({:.2f} to {:.2f})".format(*result.spread)
         met = "yes" if result.met else "NO"
         rows.append((result.name, f"{result.ours:.2f} {result.unit}", peer, ratio, result.goal, met))
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]

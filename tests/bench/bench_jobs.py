@@ -1,99 +1,53 @@
 """Backups and restores beside a plain copy and GNU tar; the stream beside other libraries; memory, calls, revocation.
 
-- Large files: the peer copies the same files to the same disk, in the kernel. Both sides end with everything on the
-  disk, and read what is in the page cache. They alternate.
+- Large files: the peer copies the same files to the same disk, in the kernel, and flushes them. Ours ends flushed by
+  itself, and is flushed once more. Warm: both sides read what is in the page cache. Cold: both read from the disk.
 - Small files: GNU tar writes the same tree into one file on the same disk, flushed as well.
-- The stream: the same payload in memory, the same cipher (AES-256-GCM), each library at its own defaults. The AWS
-  Encryption SDK signs nothing here, which is faster than its default. It lives in an environment of its own.
+- Every backup is a first one, into a vault of its own.
+- The stream: see `tests.bench.payload_streams`.
 - After a disable: KMS refuses at once; the time is that of the last plaintext that came out.
+
+Ratios are the medians of pairs (`tests.bench.pairs`).
 """
 
 from __future__ import annotations
 
-import gc
-import io
 import os
 import shutil
 import subprocess
 import sys
 import tempfile
 import time
-import venv
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO, cast
+from typing import TYPE_CHECKING
 
-from engine.envelope.segments import HeldKey
-from engine.envelope.stream import DecryptingReader, EncryptingWriter
 from engine.errors import KeyAccessError
 from engine.jobs.backup import backup
 from engine.jobs.events import NoEvents
 from engine.jobs.restore import RestoreRequest, restore
-from tests.bench.process_tree import measure_megabytes, without_overrides
+from tests.bench.pairs import Paired, paired, timed
+from tests.bench.payload_streams import compare_streams
+from tests.bench.process_tree import measure_megabytes
 from tests.bench.result import Result
 from tests.engine.jobs.world import COPY, MANUAL_BACKUP, World, only, succeeded
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-
-    from typing_extensions import Buffer
+    from collections.abc import Iterator
 
     from engine.jobs.operation import JobContext
     from engine.jobs.progress import Progressed
 
-LARGE_FILES, LARGE_BYTES, ROUNDS = 3, 192 << 20, 3
-SMALL_FILES, SMALL_BYTES = 100_000, 2_000
-PAYLOAD_BYTES, PAYLOAD_ROUNDS = 128 << 20, 3
+LARGE_FILES, LARGE_BYTES = 3, 192 << 20
+SMALL_FILES, SMALL_BYTES, MOST_OBJECTS = 100_000, 2_000, 10
 MEMORY_BYTES = 1 << 30
-GOAL_COPY, GOAL_SDK, GOAL_TINK, GOAL_TAR, GOAL_MEMORY = 0.7, 5.0, 2.0, 3.0, 150.0
+GOAL_COPY, GOAL_TAR, GOAL_MEMORY = 0.7, 3.0, 150.0
 GOAL_LATENCY = 1.5  # seconds, where the data key may be kept for one
-SDK = "aws-encryption-sdk>=4,<5"
 
 _REPOSITORY = Path(__file__).parents[2]
-_SDK_ENVIRONMENT = _REPOSITORY / ".cache" / "aws-encryption-sdk"
-_KEY = bytes(range(32))
 _BLOCK = 1 << 20
-
-_SDK_SCRIPT = """
-import io, sys, time
-import aws_encryption_sdk
-from aws_encryption_sdk.identifiers import CommitmentPolicy, EncryptionKeyType, WrappingAlgorithm, AlgorithmSuite
-from aws_encryption_sdk.internal.crypto.wrapping_keys import WrappingKey
-from aws_encryption_sdk.key_providers.raw import RawMasterKeyProvider
-
-class Provider(RawMasterKeyProvider):
-    provider_id = "bench"
-
-    def _get_raw_key(self, key_id):
-        algorithm = WrappingAlgorithm.AES_256_GCM_IV12_TAG16_NO_PADDING
-        return WrappingKey(algorithm, bytes(range(32)), EncryptionKeyType.SYMMETRIC)
-
-path, rounds = sys.argv[1], int(sys.argv[2])
-provider = Provider()
-provider.add_master_key("key")
-client = aws_encryption_sdk.EncryptionSDKClient(commitment_policy=CommitmentPolicy.REQUIRE_ENCRYPT_REQUIRE_DECRYPT)
-plaintext = open(path, "rb").read()
-suite = AlgorithmSuite.AES_256_GCM_HKDF_SHA512_COMMIT_KEY
-
-def run(**options):
-    blocks = []
-    began = time.perf_counter()
-    with client.stream(key_provider=provider, **options) as stream:
-        while block := stream.read(1 << 20):
-            blocks.append(block)
-    return time.perf_counter() - began, b"".join(blocks)
-
-sealed, opened = [], []
-for _ in range(rounds):
-    seconds, ciphertext = run(mode="e", source=io.BytesIO(plaintext), algorithm=suite)
-    sealed.append(seconds)
-    seconds, back = run(mode="d", source=io.BytesIO(ciphertext))
-    opened.append(seconds)
-    assert back == plaintext
-print(min(sealed), min(opened))
-"""
 
 
 def run() -> list[Result]:
@@ -103,7 +57,7 @@ def run() -> list[Result]:
         return [
             *_large_files(folder),
             *_small_files(folder),
-            *_streams(folder),
+            *compare_streams(folder, _REPOSITORY / ".cache"),
             *_memory(),
             *_calls(folder),
             *_revocation(folder),
@@ -121,80 +75,113 @@ def _scratch() -> Path:
 
 
 def _large_files(folder: Path) -> list[Result]:
-    with _tenant(folder / "large") as world:
-        block = os.urandom(_BLOCK)
-        for number in range(LARGE_FILES):
-            _write_large(world.source / "onedrive/bob" / f"{number}.bin", LARGE_BYTES, block)
-        total = LARGE_FILES * LARGE_BYTES
-        ours_backup = ours_restore = copy_backup = copy_restore = 0.0
-        for number in range(ROUNDS):
-            copied, restored = world.root / "copied", world.root / "restored"
-            copy_backup += _timed(partial(_copy, world.source, copied))
+    source, copied, restored = folder / "large", folder / "copied", folder / "restored"
+    block = os.urandom(_BLOCK)
+    for number in range(LARGE_FILES):
+        _write_large(source / "onedrive/bob" / f"{number}.bin", LARGE_BYTES, block)
+    rows = []
+    for cold in (False, True):
+
+        def copy(cold: bool = cold) -> float:
+            if cold:
+                _evict(source)
+            seconds = timed(partial(_copied, source, copied))
             shutil.rmtree(copied)
-            ours_backup += _timed(partial(_backed_up, world))
-            copy_restore += _timed(partial(_copy, world.source, copied))
-            shutil.rmtree(copied)
-            ours_restore += _timed(partial(_restored, world, restored))
-            assert sum(path.stat().st_size for path in restored.rglob("*.bin")) == total
-            shutil.rmtree(restored)
-            for path in world.source.rglob("*.bin"):  # changed, so that the next backup stores it again
-                os.utime(path, (number, number))
-            for pack in world.vault_folder.glob(f"data/*/{number + 1:06}-*/pack-*"):
-                pack.unlink()  # one round's content is on the disk at a time
-    megabytes = ROUNDS * total / 1e6
-    return [
-        _beside(f"{what} of {LARGE_FILES} files of {LARGE_BYTES >> 20} MiB, beside a plain copy", *figures)
-        for what, figures in (
-            ("backup", (megabytes / ours_backup, megabytes / copy_backup)),
-            ("restore", (megabytes / ours_restore, megabytes / copy_restore)),
-        )
-    ]
+            return seconds
+
+        def backing_up(cold: bool = cold) -> float:
+            with _tenant(folder / "tenant", source) as world:
+                if cold:
+                    _evict(source)
+                return timed(partial(_backed_up, world))
+
+        with _tenant(folder / "kept", source) as kept:
+            _backed_up(kept)
+
+            def restoring(cold: bool = cold) -> float:
+                if cold:
+                    _evict(kept.vault_folder)
+                seconds = timed(partial(_restored, kept, restored))
+                assert _size(restored) == _size(source)
+                shutil.rmtree(restored)
+                return seconds
+
+            for what, ours in (("backup", backing_up), ("restore", restoring)):
+                name = f"{what} of {LARGE_FILES} files of {LARGE_BYTES >> 20} MiB, {'cold' if cold else 'warm'}"
+                rows.append(_beside_copy(f"{name}, beside a plain copy", paired(ours, copy)))
+    shutil.rmtree(source)
+    return rows
 
 
-def _beside(name: str, ours: float, peer: float) -> Result:
-    return Result(name, ours, peer, ours / peer, f"at least {GOAL_COPY} of it", ours >= GOAL_COPY * peer, "MB/s")
+def _beside_copy(name: str, found: Paired) -> Result:
+    megabytes = LARGE_FILES * LARGE_BYTES / 1e6
+    return Result(
+        name,
+        megabytes / found.ours,
+        megabytes / found.peer,
+        found.ratio,
+        f"at least {GOAL_COPY} of it",
+        found.ratio >= GOAL_COPY,
+        "MB/s",
+        (found.lowest, found.highest),
+    )
 
 
-def _copy(source: Path, to: Path) -> None:
+def _copied(source: Path, to: Path) -> None:
     shutil.copytree(source, to)
     os.sync()
+
+
+def _size(folder: Path) -> int:
+    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+
+
+def _evict(folder: Path) -> None:
+    """Let the page cache forget what the files of a folder hold."""
+    os.sync()
+    for path in folder.rglob("*"):
+        if path.is_file():
+            descriptor = os.open(path, os.O_RDONLY)
+            os.posix_fadvise(descriptor, 0, 0, os.POSIX_FADV_DONTNEED)
+            os.close(descriptor)
 
 
 # Small files
 
 
 def _small_files(folder: Path) -> list[Result]:
-    with _tenant(folder / "small") as world:
-        content = os.urandom(SMALL_BYTES + SMALL_FILES)
-        for number in range(SMALL_FILES):
-            path = world.source / "onedrive/bob" / f"{number // 1000:03}" / f"file-{number:06}.txt"
-            if number % 1000 == 0:
-                path.parent.mkdir(parents=True)
-            path.write_bytes(content[number : number + SMALL_BYTES])
-        os.sync()
-        archive = world.root / "archive.tar"
-        tars, ours = [], []
-        for number in range(ROUNDS):
-            tars.append(_timed(partial(_tar, world.source, archive)))
-            archive.unlink()
-            ours.append(_timed(partial(_backed_up, world, SMALL_FILES)))
-            shutil.rmtree(world.vault_folder / "snapshots")  # each is a first backup
-            shutil.rmtree(world.vault_folder / "data")
-            assert number < ROUNDS
-        objects_bound = 10
-        assert succeeded(world.back_up())
-        objects = sum(1 for path in world.vault_folder.rglob("*") if path.is_file())
-        assert objects < objects_bound, "small files are packed"
-    tar, seconds = min(tars), min(ours)
+    source, archive = folder / "small", folder / "archive.tar"
+    content = os.urandom(SMALL_BYTES + SMALL_FILES)
+    for number in range(SMALL_FILES):
+        path = source / "onedrive/bob" / f"{number // 1000:03}" / f"file-{number:06}.txt"
+        if number % 1000 == 0:
+            path.parent.mkdir(parents=True)
+        path.write_bytes(content[number : number + SMALL_BYTES])
+
+    def tar() -> float:
+        seconds = timed(partial(_tar, source, archive))
+        archive.unlink()
+        return seconds
+
+    def ours() -> float:
+        with _tenant(folder / "tenant", source) as world:
+            seconds = timed(partial(_backed_up, world, SMALL_FILES))
+            objects = sum(1 for path in world.vault_folder.rglob("*") if path.is_file())
+            assert objects < MOST_OBJECTS, "small files are packed"
+            return seconds
+
+    found = paired(ours, tar)
+    shutil.rmtree(source)
     return [
         Result(
             f"backup of {SMALL_FILES:,} files of {SMALL_BYTES:,} bytes, beside GNU tar into a file",
-            seconds,
-            tar,
-            tar / seconds,
-            f"at most {GOAL_TAR:g} times as long",
-            seconds <= GOAL_TAR * tar,
+            found.ours,
+            found.peer,
+            found.ratio,
+            f"at most {GOAL_TAR:g} times as long (at least {1 / GOAL_TAR:.2f}x)",
+            found.ratio >= 1 / GOAL_TAR,
             "s",
+            (found.lowest, found.highest),
         )
     ]
 
@@ -202,128 +189,6 @@ def _small_files(folder: Path) -> list[Result]:
 def _tar(source: Path, archive: Path) -> None:
     subprocess.run(["tar", "-cf", str(archive), "-C", str(source), "."], check=True)
     os.sync()
-
-
-# The stream
-
-
-def _streams(folder: Path) -> list[Result]:
-    payload = os.urandom(PAYLOAD_BYTES)
-    path = folder / "payload"
-    path.write_bytes(payload)
-    ours, tinks = _interleaved(payload)
-    command = [str(_sdk_python()), "-c", _SDK_SCRIPT, str(path), str(PAYLOAD_ROUNDS)]
-    ended = subprocess.run(command, env=without_overrides(), capture_output=True, text=True, check=True)
-    sdk = tuple(float(word) for word in ended.stdout.split())
-    size = f"{PAYLOAD_BYTES >> 20} MiB in memory"
-    rows = []
-    for name, peer, goal in (("the AWS Encryption SDK for Python", sdk, GOAL_SDK), ("Tink's Python", tinks, GOAL_TINK)):
-        for what, seconds, theirs in zip(("encrypting", "decrypting"), ours, peer, strict=True):
-            rows.append(
-                Result(
-                    f"{what} {size}, beside {name}",
-                    PAYLOAD_BYTES / 1e6 / seconds,
-                    PAYLOAD_BYTES / 1e6 / theirs,
-                    theirs / seconds,
-                    f"at least {goal:g} times as fast",
-                    theirs >= goal * seconds,
-                    "MB/s",
-                )
-            )
-    return rows
-
-
-class _Counted(io.RawIOBase):
-    """A sink that counts what it is given and keeps none of it: growing memory costs more than encrypting."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.bytes = 0
-
-    def writable(self) -> bool:
-        """Always true."""
-        return True
-
-    def write(self, data: Buffer, /) -> int:
-        """Take all of it."""
-        count = len(memoryview(data))
-        self.bytes += count
-        return count
-
-
-class _KeptOpen(io.BytesIO):
-    """A sink that can still be looked at after Tink has closed it."""
-
-    def close(self) -> None:
-        """Stay open."""
-
-
-def _interleaved(payload: bytes) -> tuple[tuple[float, float], tuple[float, float]]:
-    """The best of some rounds, for encrypting and for decrypting: ours, and Tink's."""
-    ours, tinks = [], []
-    for _ in range(PAYLOAD_ROUNDS):
-        ours.append(_our_stream(payload))
-        tinks.append(_tink_stream(payload))
-    best_ours, best_tinks = ([min(times) for times in zip(*rounds, strict=True)] for rounds in (ours, tinks))
-    return (best_ours[0], best_ours[1]), (best_tinks[0], best_tinks[1])
-
-
-def _our_stream(payload: bytes) -> tuple[float, float]:
-    keys, sink, sealed = HeldKey(_KEY), _Counted(), io.BytesIO()
-    with EncryptingWriter(keys, b"bench", sealed) as writer:
-        writer.write(payload)
-    began = time.perf_counter()
-    with EncryptingWriter(keys, b"bench", sink) as writer:
-        writer.write(payload)
-    encrypting = time.perf_counter() - began
-    assert sink.bytes == len(sealed.getvalue())
-    opened, source = 0, io.BytesIO(sealed.getvalue())
-    began = time.perf_counter()
-    for piece in DecryptingReader(keys, b"bench", source).segments():
-        opened += len(piece)
-    decrypting = time.perf_counter() - began
-    assert opened == len(payload)
-    return encrypting, decrypting
-
-
-def _tink_stream(payload: bytes) -> tuple[float, float]:
-    import tink
-    from tink import streaming_aead
-
-    streaming_aead.register()
-    handle = tink.new_keyset_handle(streaming_aead.streaming_aead_key_templates.AES256_GCM_HKDF_1MB)
-    primitive: Any = handle.primitive(streaming_aead.StreamingAead)
-
-    def encrypt(sink: BinaryIO) -> None:
-        with primitive.new_encrypting_stream(sink, b"bench") as stream:
-            view = memoryview(payload)  # in pieces it is faster than in one
-            for start in range(0, len(view), _BLOCK):
-                stream.write(view[start : start + _BLOCK])
-
-    sealed, sink = _KeptOpen(), _Counted()
-    encrypt(sealed)
-    began = time.perf_counter()
-    encrypt(cast("BinaryIO", sink))
-    encrypting = time.perf_counter() - began
-    opened, source = 0, io.BytesIO(sealed.getvalue())
-    began = time.perf_counter()
-    with primitive.new_decrypting_stream(source, b"bench") as stream:
-        while block := stream.read(_BLOCK):
-            opened += len(block)
-    decrypting = time.perf_counter() - began
-    assert opened == len(payload)
-    return encrypting, decrypting
-
-
-def _sdk_python() -> Path:
-    """The interpreter of the environment that the AWS Encryption SDK lives in; made the first time."""
-    python = _SDK_ENVIRONMENT / "bin" / "python"
-    ready = _SDK_ENVIRONMENT / "ready"
-    if not ready.exists():
-        venv.create(_SDK_ENVIRONMENT, clear=True, with_pip=True)
-        subprocess.run([str(python), "-m", "pip", "install", "--quiet", SDK], check=True, capture_output=True)
-        ready.touch()
-    return python
 
 
 # Memory
@@ -446,9 +311,10 @@ def _last_plaintext(world: World, context: JobContext, after_bytes: int, slowly:
 
 
 @contextmanager
-def _tenant(folder: Path) -> Iterator[World]:
+def _tenant(folder: Path, source: Path | None = None) -> Iterator[World]:
     folder.mkdir()
     world = World(folder)
+    world.source = world.source if source is None else source
     world.enable()
     try:
         yield world
@@ -474,14 +340,6 @@ def _write_large(path: Path, size: int, block: bytes) -> None:
     with path.open("wb") as file:
         for number in range(size // len(block)):
             file.write(number.to_bytes(8, "big") + block[8:])
-
-
-def _timed(act: Callable[[], None]) -> float:
-    os.sync()
-    gc.collect()
-    began = time.perf_counter()
-    act()
-    return time.perf_counter() - began
 
 
 if __name__ == "__main__":

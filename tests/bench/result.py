@@ -17,6 +17,7 @@ class Result:
         goal: The goal in words, such as `at most 1.0 s`.
         met: Whether the goal is met.
         unit: Of both figures, such as `s` or `MB`.
+        spread: The lowest and the highest ratio, where there are several of which `ratio` is the median.
     """
 
     name: str
@@ -26,3 +27,4 @@ class Result:
     goal: str
     met: bool
     unit: str
+    spread: tuple[float, float] | None = None
