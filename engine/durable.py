@@ -12,7 +12,8 @@ from engine.errors import MachineError
 if TYPE_CHECKING:
     from pathlib import Path
 
-WRITE_BACK_BYTES = 8 << 20  # large files are handed to the disk in stretches of so many bytes
+_STRETCH_BYTES = 8 << 20  # large files are handed to the disk in stretches of about so many bytes
+_BEHIND_BYTES = 32 << 20
 
 
 def write_whole(path: Path, data: bytes, what: str, *, mode: int | None = None, hint: str | None = None) -> None:
@@ -55,12 +56,38 @@ def synchronise(path: Path) -> None:
         os.close(descriptor)
 
 
-def begin_writing_back(descriptor: int, offset: int, count: int) -> None:
-    """Let the disk begin with bytes that were written just now, so that making them durable waits for less.
+class WriteBack:
+    """Hands a file to the disk while it is being written, and lets the page cache forget what the disk has.
 
-    Linux does so on being told that they are not needed soon. It is advice alone: where it is not taken, nothing
-    is lost but time.
+    Making the file durable then waits for little, and a large job neither pushes what others use out of memory nor
+    needs new memory for each byte. It is advice alone, as Linux takes it: where it is not taken, nothing is lost but
+    time. Small files are left to the system.
+
+    Args:
+        descriptor: The file; it is written from its beginning on.
     """
-    if hasattr(os, "posix_fadvise"):
-        with suppress(OSError):
-            os.posix_fadvise(descriptor, offset, count, os.POSIX_FADV_DONTNEED)
+
+    def __init__(self, descriptor: int) -> None:
+        self._descriptor = descriptor
+        self._written = self._handed_over = 0
+
+    def wrote(self, count: int) -> None:
+        """Say that so many bytes more were written."""
+        self._written += count
+        if self._written - self._handed_over >= _STRETCH_BYTES:
+            self._not_needed(self._handed_over, self._written - self._handed_over)
+            # Of what the disk has got by now, the same advice takes the memory back.
+            forgotten = self._handed_over - _BEHIND_BYTES
+            if forgotten >= 0:
+                self._not_needed(forgotten, _STRETCH_BYTES)
+            self._handed_over = self._written
+
+    def durable(self) -> None:
+        """Say that all of it is durable."""
+        if self._handed_over:
+            self._not_needed(0, 0)
+
+    def _not_needed(self, offset: int, count: int) -> None:
+        if hasattr(os, "posix_fadvise"):
+            with suppress(OSError):
+                os.posix_fadvise(self._descriptor, offset, count, os.POSIX_FADV_DONTNEED)

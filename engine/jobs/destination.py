@@ -22,7 +22,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import TYPE_CHECKING, Protocol, Self
 
-from engine.durable import WRITE_BACK_BYTES, begin_writing_back
+from engine.durable import WriteBack
 from engine.errors import MachineError
 from engine.jobs.own_places import OwnPlaces
 from engine.jobs.workloads import identity_of
@@ -246,15 +246,12 @@ class Destination:
         descriptor = os.open(temporary, _NEW_FILE, 0o600, dir_fd=folder)
         try:
             try:
-                written = handed_over = 0
+                write_back = WriteBack(descriptor)
                 for piece in content:
                     rest = piece
                     while rest:
                         rest = rest[os.write(descriptor, rest) :]
-                    written += len(piece)
-                    if written - handed_over >= WRITE_BACK_BYTES:
-                        begin_writing_back(descriptor, handed_over, written - handed_over)
-                        handed_over = written
+                    write_back.wrote(len(piece))
                 os.fchmod(descriptor, entry.mode & 0o777)
                 os.utime(descriptor, ns=(entry.modified_ns, entry.modified_ns))
             finally:

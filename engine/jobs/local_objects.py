@@ -19,7 +19,7 @@ import shutil
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from engine.durable import WRITE_BACK_BYTES, begin_writing_back
+from engine.durable import WriteBack
 from engine.errors import DamagedError, MachineError
 from engine.jobs.objects import MissingObjectError
 from engine.jobs.workloads import folder_identity
@@ -177,8 +177,9 @@ class LocalObjectWriter:
         self._check = check
         self._temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.partial")
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
-        self._descriptor: int | None = os.open(self._temporary, flags, 0o600)
-        self._written = self._handed_over = 0
+        descriptor = os.open(self._temporary, flags, 0o600)
+        self._descriptor: int | None = descriptor
+        self._write_back = WriteBack(descriptor)
 
     def write(self, data: memoryview, /) -> int:
         """Append bytes; all of them are taken."""
@@ -188,10 +189,7 @@ class LocalObjectWriter:
             rest = data
             while rest:
                 rest = rest[os.write(self._descriptor, rest) :]
-        self._written += len(data)
-        if self._written - self._handed_over >= WRITE_BACK_BYTES:
-            begin_writing_back(self._descriptor, self._handed_over, self._written - self._handed_over)
-            self._handed_over = self._written
+        self._write_back.wrote(len(data))
         return len(data)
 
     def commit(self) -> None:
@@ -200,6 +198,7 @@ class LocalObjectWriter:
             raise ValueError("the object is committed or abandoned")
         with _translated(self._path):
             os.fsync(self._descriptor)
+            self._write_back.durable()
             os.close(self._descriptor)
             self._descriptor = None
             self._check()

@@ -35,7 +35,7 @@ from tests.bench.result import Result
 from tests.engine.jobs.world import COPY, MANUAL_BACKUP, World, only, succeeded
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from engine.jobs.operation import JobContext
     from engine.jobs.progress import Progressed
@@ -81,26 +81,24 @@ def _large_files(folder: Path) -> list[Result]:
         _write_large(source / "onedrive/bob" / f"{number}.bin", LARGE_BYTES, block)
     rows = []
     for cold in (False, True):
+        prepare = _evict if cold else _read
 
-        def copy(cold: bool = cold) -> float:
-            if cold:
-                _evict(source)
+        def copy(prepare: Callable[[Path], None] = prepare) -> float:
+            prepare(source)
             seconds = timed(partial(_copied, source, copied))
             shutil.rmtree(copied)
             return seconds
 
-        def backing_up(cold: bool = cold) -> float:
+        def backing_up(prepare: Callable[[Path], None] = prepare) -> float:
             with _tenant(folder / "tenant", source) as world:
-                if cold:
-                    _evict(source)
+                prepare(source)
                 return timed(partial(_backed_up, world))
 
         with _tenant(folder / "kept", source) as kept:
             _backed_up(kept)
 
-            def restoring(cold: bool = cold) -> float:
-                if cold:
-                    _evict(kept.vault_folder)
+            def restoring(prepare: Callable[[Path], None] = prepare) -> float:
+                prepare(kept.vault_folder)
                 seconds = timed(partial(_restored, kept, restored))
                 assert _size(restored) == _size(source)
                 shutil.rmtree(restored)
@@ -134,6 +132,15 @@ def _copied(source: Path, to: Path) -> None:
 
 def _size(folder: Path) -> int:
     return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+
+
+def _read(folder: Path) -> None:
+    """Let the page cache hold what the files of a folder hold."""
+    for path in folder.rglob("*"):
+        if path.is_file():
+            with path.open("rb", buffering=0) as file:
+                while file.read(_BLOCK):
+                    pass
 
 
 def _evict(folder: Path) -> None:
