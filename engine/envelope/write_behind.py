@@ -8,6 +8,7 @@
 
 from __future__ import annotations
 
+import mmap
 import threading
 from queue import SimpleQueue
 from typing import TYPE_CHECKING
@@ -29,7 +30,7 @@ class WriteBehind:
 
     def __init__(self, sink: Sink) -> None:
         self._sink = sink
-        self._lent = memoryview(bytearray(SEGMENT_BYTES))
+        self._lent = _buffer()
         self._free: SimpleQueue[memoryview] = SimpleQueue()
         self._handed_over: SimpleQueue[memoryview | None] = SimpleQueue()
         self._thread: threading.Thread | None = None
@@ -53,7 +54,7 @@ class WriteBehind:
             return
         if self._thread is None:
             for _ in range(_BUFFERS - 1):
-                self._free.put(memoryview(bytearray(SEGMENT_BYTES)))
+                self._free.put(_buffer())
             self._thread = threading.Thread(target=self._work, daemon=True)
             self._thread.start()
         self._handed_over.put(self._lent[:count])
@@ -87,8 +88,12 @@ class WriteBehind:
                     write_all(self._sink, data)
                 except BaseException as error:  # noqa: BLE001 - raised again in the thread that hands over
                     self._failure = error
-            whole = data.obj
-            self._free.put(memoryview(whole))
+            self._free.put(memoryview(data.obj))
+
+
+def _buffer() -> memoryview:
+    """A buffer that begins with a page of memory: files can take it without a copy."""
+    return memoryview(mmap.mmap(-1, SEGMENT_BYTES))
 
 
 def write_all(sink: Sink, data: memoryview) -> None:

@@ -19,8 +19,8 @@ import shutil
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from engine.durable import WriteBack
 from engine.errors import DamagedError, MachineError
+from engine.jobs.direct_files import AppendedFile
 from engine.jobs.objects import MissingObjectError
 from engine.jobs.workloads import folder_identity
 
@@ -179,17 +179,14 @@ class LocalObjectWriter:
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
         descriptor = os.open(self._temporary, flags, 0o600)
         self._descriptor: int | None = descriptor
-        self._write_back = WriteBack(descriptor)
+        self._file = AppendedFile(descriptor)
 
     def write(self, data: memoryview, /) -> int:
         """Append bytes; all of them are taken."""
         if self._descriptor is None:
             raise ValueError("the object is committed or abandoned")
         with _translated(self._path):
-            rest = data
-            while rest:
-                rest = rest[os.write(self._descriptor, rest) :]
-        self._write_back.wrote(len(data))
+            self._file.write(data)
         return len(data)
 
     def commit(self) -> None:
@@ -197,8 +194,7 @@ class LocalObjectWriter:
         if self._descriptor is None:
             raise ValueError("the object is committed or abandoned")
         with _translated(self._path):
-            os.fsync(self._descriptor)
-            self._write_back.durable()
+            self._file.synchronise()
             os.close(self._descriptor)
             self._descriptor = None
             self._check()
