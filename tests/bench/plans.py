@@ -36,6 +36,17 @@ def write_keys(path: Path, count: int) -> None:
     _write(path, [_key(number) for number in range(count)])
 
 
+def write_changed_keys(path: Path, count: int) -> None:
+    """Write a plan that puts another policy on each of so many keys: the administrator of each is renamed."""
+    changes = [_key(number) for number in range(count)]
+    for number, entry in enumerate(changes):
+        before = _attributes(number)
+        after = before | {"policy": before["policy"].replace(f"role/Administrator{number}", f"role/Keeper{number}")}
+        entry["change"] |= {"actions": ["update"], "before": before, "after": after, "after_unknown": {}}
+        entry["change"]["before_sensitive"] = entry["change"]["after_sensitive"]
+    _write(path, changes)
+
+
 def write_others(path: Path, size: int) -> None:
     """Write a plan of at least this size in bytes, with nothing of KMS in it."""
     one = len(json.dumps([_bucket(0), _planned(_bucket(0))], separators=(",", ":")))

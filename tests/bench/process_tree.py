@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
 _INTERVAL = 0.01  # seconds between two looks
 _PROCESSES = Path("/proc")
@@ -32,35 +32,31 @@ class Taken:
     processor: float
 
 
-def measure_seconds(command: Sequence[str], folder: Path, environment: Mapping[str, str]) -> Taken:
+def measure_seconds(
+    command: Sequence[str], folder: Path, environment: Mapping[str, str], *, exit_codes: Collection[int] = (0,)
+) -> Taken:
     """Run a command to its end, undisturbed, and time it.
 
     Args:
         command: The program and its arguments.
         folder: Its working folder.
         environment: Its environment variables.
+        exit_codes: Those that are no failure.
 
     Raises:
         subprocess.CalledProcessError: It failed; with what it said.
     """
     before, started = _of_children(), time.perf_counter()
-    subprocess.run(command, cwd=folder, env=dict(environment), capture_output=True, check=True)
-    return Taken(time.perf_counter() - started, _of_children() - before)
+    done = subprocess.run(command, cwd=folder, env=dict(environment), capture_output=True, check=False)
+    taken = Taken(time.perf_counter() - started, _of_children() - before)
+    if done.returncode not in exit_codes:
+        raise subprocess.CalledProcessError(done.returncode, command, done.stdout, done.stderr)
+    return taken
 
 
 def _of_children() -> float:
     used = resource.getrusage(resource.RUSAGE_CHILDREN)
     return used.ru_utime + used.ru_stime
-
-
-def measure_processor_seconds(command: Sequence[str], environment: Mapping[str, str]) -> tuple[float, int]:
-    """Run a command to its end; the processor's time that it and its children took, and its exit code."""
-    process = subprocess.Popen(
-        command, env=dict(environment), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
-    )
-    _, status, used = os.wait4(process.pid, 0)
-    process.returncode = os.waitstatus_to_exitcode(status)
-    return used.ru_utime + used.ru_stime, process.returncode
 
 
 def measure_megabytes(command: Sequence[str], folder: Path, environment: Mapping[str, str]) -> float:
