@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 from typing import TYPE_CHECKING
 
@@ -60,25 +60,28 @@ class Access:
         answers: The answers, in the same order.
         denied: Whether an explicit Deny makes the answer what it is: without it, it would be better.
         grounds: What an answer that depends hangs on; nothing for the others.
+        reach: The answers together; found once, for one access is that to thousands of keys.
     """
 
     actions: tuple[str, ...]
     answers: tuple[Answer, ...]
     denied: tuple[bool, ...]
     grounds: tuple[Grounds, ...]
+    reach: Reach = field(init=False, compare=False)
 
-    @property
-    def reach(self) -> Reach:
-        """The answers together."""
-        found = set(self.answers)
-        if found == {Answer.YES}:
-            return Reach.FULL
-        if found == {Answer.NO}:
-            return Reach.NONE
-        if Answer.NO in found:
-            return Reach.PARTIAL if found & {Answer.YES, Answer.DEPENDS} else Reach.UNKNOWN
-        return Reach.UNKNOWN if Answer.UNKNOWN in found else Reach.CONDITIONAL
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "reach", _reach(frozenset(self.answers)))
 
     def with_answer(self, *wanted: Answer) -> tuple[str, ...]:
         """The actions that have one of these answers."""
         return tuple(a for a, answer in zip(self.actions, self.answers, strict=True) if answer in wanted)
+
+
+def _reach(found: frozenset[Answer]) -> Reach:
+    if found == {Answer.YES}:
+        return Reach.FULL
+    if found == {Answer.NO}:
+        return Reach.NONE
+    if Answer.NO in found:
+        return Reach.PARTIAL if found & {Answer.YES, Answer.DEPENDS} else Reach.UNKNOWN
+    return Reach.UNKNOWN if Answer.UNKNOWN in found else Reach.CONDITIONAL

@@ -116,7 +116,7 @@ def named_accounts(statement: dict[str, Any]) -> tuple[frozenset[str], bool, boo
             any_other = any_other or kind != "Service"
             continue
         for name in value if isinstance(value, list) else (value,):
-            account = account_of_principal(name) if isinstance(name, str) else None
+            account = principal_account(name) if isinstance(name, str) else None
             if account is None:
                 any_other = True
                 outside = outside or name != "*"

@@ -48,7 +48,7 @@ class Attributes:
         """The value as it stands, None where it is not set, `UNKNOWN` where any part of it is not known."""
         unknown = self._unknown
         if unknown and (unknown.__class__ is not dict or name in unknown):  # not the usual case, of thousands of them
-            marker = self.unknown_marker(name)
+            marker = unknown[name] if unknown.__class__ is dict else self.unknown_marker(name)
             if marker is True or has_true(marker):
                 return UNKNOWN
         return self.values.get(name)

@@ -210,6 +210,9 @@ def _lost_actions(before: Access, after: Access) -> tuple[str, ...]:
 def _privileges(context: Context, subject: Subject) -> Iterator[Told]:
     key, access = subject.key, context.access
     after = access.vendor_excess(key, Moment.PLANNED)
+    if not after.actions:
+        yield EventKind.VENDOR_PRIVILEGES
+        return
     certain = after.with_answer(*_GIVES)
     possible = after.with_answer(Answer.UNKNOWN)
     if not certain and not possible:
