@@ -3,7 +3,7 @@
 A source may hold them, such as a repository that is backed up with its `.keyturn/`. Restored in place, an older
 copy of the ledger would take the place of today's, with data keys and journal entries forgotten; an older
 declaration would undo a revocation, or name an earlier generation as current; and a file that is restored into
-the vault would lie there in plaintext (EKM-02).
+the vault would lie there in plaintext (EKM-02). Each may be reached through symbolic links: the links stay as well.
 """
 
 from __future__ import annotations
@@ -17,10 +17,11 @@ from engine.jobs.workloads import folder_identity, identity_of
 from engine.printing import printable
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
     from pathlib import Path
 
 _BESIDE_SQLITE = ("", "-wal", "-shm", "-journal")  # https://www.sqlite.org/tempfiles.html
+_LINKS = 40  # Linux follows no more
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,10 +51,12 @@ def own_places(vault: Path | None, files: Iterable[Path]) -> OwnPlaces:
 
     Args:
         vault: The vault's folder; None where it is in a bucket.
-        files: The ledger, the events and so on.
+        files: The ledger, the events, the declaration and so on.
     """
     of_vault = folder_identity(vault) if vault is not None else None
-    places = ((folder_identity(file.parent), file.name.casefold()) for file in files)
+    names = [name for file in files for name in (file, *_links_and_target(file))]
+    names += () if vault is None else _links_and_target(vault)
+    places = ((folder_identity(name.parent), name.name.casefold()) for name in names)
     return OwnPlaces(
         frozenset() if of_vault is None else frozenset({of_vault}),
         frozenset((folder, name) for folder, name in places if folder is not None),
@@ -61,8 +64,21 @@ def own_places(vault: Path | None, files: Iterable[Path]) -> OwnPlaces:
 
 
 def sqlite_files(ledger: Path) -> tuple[Path, ...]:
-    """A SQLite ledger's file, and those that SQLite keeps beside it."""
-    return tuple(ledger.with_name(ledger.name + ending) for ending in _BESIDE_SQLITE)
+    """A SQLite ledger's file, and those that SQLite keeps beside it: beside the file itself where it is a link."""
+    files = dict.fromkeys((ledger, ledger.resolve()))
+    return tuple(file.with_name(file.name + ending) for file in files for ending in _BESIDE_SQLITE)
+
+
+def _links_and_target(path: Path) -> Iterator[Path]:
+    """Every symbolic link on the way to a path, and what they lead to."""
+    for _ in range(_LINKS):
+        path = path.absolute()
+        link = next((one for one in (*reversed(path.parents), path) if one.is_symlink()), None)
+        if link is None:
+            break
+        yield link
+        path = link.parent / link.readlink() / path.relative_to(link)
+    yield path
 
 
 def refuse_inside(vault: Path | None, destination: Path) -> None:

@@ -5,8 +5,10 @@ from __future__ import annotations
 import os
 import shlex
 import signal
+import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -261,3 +263,28 @@ def test_a_declaration_that_was_backed_up_is_never_brought_back_over_todays(tena
     assert restored.exit_code == 0, restored.err
     assert "ekm.yaml is not restored: vault, ledger and declaration stay as they are" in restored.err
     assert declaration.read_text().endswith("# today's\n")
+
+
+def test_a_declaration_and_a_ledger_behind_links_are_never_brought_back_over_todays(
+    tenant: tuple[Repository, str],
+) -> None:
+    repository, _ = tenant
+    folder = repository.folder
+    (folder / "real").mkdir()
+    (folder / "ekm.yaml").rename(folder / "real" / "own.yaml")
+    (folder / "ekm.yaml").symlink_to("real/own.yaml")
+    with closing(sqlite3.connect(folder / ".keyturn" / "ledger.db")) as connection:
+        connection.execute("VACUUM INTO ?", (str(folder / "real" / "own.db"),))
+    (folder / ".keyturn" / "ledger.db").unlink()
+    (folder / ".keyturn" / "ledger.db").symlink_to("../real/own.db")
+    workload = ("--workload", "files/real", *VENDOR)
+    assert repository.keyturn("run", "backup", "--source", ".", *workload).exit_code == 0
+    declaration = folder / "real" / "own.yaml"
+    declaration.write_text(declaration.read_text() + "\n# today's\n")
+    before = repository.ledger_state()
+    restored = repository.keyturn("run", "restore", "--in-place", "--overwrite", *workload)
+    assert restored.exit_code == 0, restored.err
+    assert "own.yaml is not restored" in restored.err
+    assert "own.db is not restored" in restored.err
+    assert declaration.read_text().endswith("# today's\n")
+    assert repository.ledger_state() == before
