@@ -116,14 +116,14 @@ def compare_replicas(state: TenantState, case: Case, details: KeyDetails) -> Ite
                 "What reads in that Region cannot open data keys there.",
                 _enabling(seen.state, arn),
             )
-        elif seen.state is KeyState.ENABLED and (state.revoked or not case.known.must_stay_enabled):
+        elif seen.state is KeyState.ENABLED and not case.known.must_stay_enabled:
             yield Difference(
                 case.number,
                 "replica state",
                 f"{arn} is {seen.state.value}",
                 KeyState.DISABLED.value,
                 "Through this replica all that stands under the key can still be read.",
-                "`keyturn revoke`" if state.revoked else f"`aws kms disable-key --key-id {arn}`",
+                f"`aws kms disable-key --key-id {arn}`",
             )
 
 

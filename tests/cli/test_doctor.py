@@ -182,6 +182,8 @@ def test_a_replica_on_which_the_vendor_has_no_access_is_told(repository: Reposit
     policy = json.loads(there.get_key_policy(KeyId=replica, PolicyName="default")["Policy"])
     policy["Statement"] = [one for one in policy["Statement"] if VENDOR not in json.dumps(one["Principal"])]
     there.put_key_policy(KeyId=replica, Policy=json.dumps(policy))
+    for grant in there.list_grants(KeyId=replica)["Grants"]:
+        there.revoke_grant(KeyId=replica, GrantId=grant["GrantId"])
     found = differences(repository)["vendor access"]
     assert found["seen"].endswith(f"on {replica}")
     assert "Decrypt" in found["seen"]
@@ -200,3 +202,41 @@ def test_a_use_of_the_old_keys_replica_after_the_rotation_is_told(repository: Re
     there.encrypt(KeyId=replica, Plaintext=b"somebody else's data")
     found = differences(repository)["last use"]
     assert found["seen"].endswith(f"of {replica}")
+
+
+@pytest.mark.requirement("EKM-34")
+def test_a_replicas_policy_and_grants_are_held_against_the_declared_ones(repository: Repository) -> None:
+    first = with_replicas(repository, "eu-west-1", declared="[eu-west-1]")
+    replica, there = first.replace(REGION, "eu-west-1"), repository.customer.client("kms", "eu-west-1")
+    assert set(differences(repository)) == {"alias"}
+    there.create_grant(KeyId=replica, GranteePrincipal="arn:aws:iam::999999999999:root", Operations=["Decrypt"])
+    assert differences(repository)["grant"]["seen"] == f"to account 999999999999 on {replica}"
+    policy = json.loads(there.get_key_policy(KeyId=replica, PolicyName="default")["Policy"])
+    policy["Statement"] = [one for one in policy["Statement"] if one["Effect"] != "Deny"]
+    there.put_key_policy(KeyId=replica, Policy=json.dumps(policy))
+    found = differences(repository)["replica policy"]
+    assert found["seen"] == f"another meaning than declared on {replica}"
+    assert "key policy" not in differences(repository)
+
+
+@pytest.mark.requirement("EKM-34")
+def test_the_vendors_grant_that_a_replica_lacks_is_told(repository: Repository) -> None:
+    first = with_replicas(repository, "eu-west-1", declared="[eu-west-1]")
+    replica, there = first.replace(REGION, "eu-west-1"), repository.customer.client("kms", "eu-west-1")
+    (grant,) = there.list_grants(KeyId=replica)["Grants"]
+    there.revoke_grant(KeyId=replica, GrantId=grant["GrantId"])
+    assert differences(repository)["grant"]["seen"] == f"none for the vendor on {replica}"
+
+
+@pytest.mark.requirement("EKM-10")
+@pytest.mark.parametrize("way", ["disable", "access"])
+def test_a_replica_that_was_revoked_either_way_is_no_difference(repository: Repository, way: str) -> None:
+    first = with_replicas(repository, "eu-west-1", declared="[eu-west-1]")
+    assert repository.keyturn("revoke", "--yes", "--way", way).exit_code == 0
+    assert not {"replica state", "revocation"} & set(differences(repository))
+    replica, there = first.replace(REGION, "eu-west-1"), repository.customer.client("kms", "eu-west-1")
+    there.enable_key(KeyId=replica)
+    there.put_key_policy(KeyId=replica, Policy=key_policy(declaration(), 1).to_json())
+    found = differences(repository)["revocation"]
+    assert found["seen"].endswith(f"on {replica}")
+    assert "keyturn revoke" in found["mend"]

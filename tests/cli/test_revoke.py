@@ -17,7 +17,7 @@ from engine.errors import MachineError
 from engine.ledger.sqlite import SqliteLedger
 from engine.lifecycle import Observe, Revoke, Rotate
 from engine.transitions import carry_out
-from stacks.custody import custody_of
+from stacks.custody import VENDOR_GRANT_OPERATIONS, custody_of
 from stacks.key_policy import key_policy
 from tests.builders import ACTOR, CUSTOMER, DECLARATION, NOW, REGION, VENDOR, declared_generations
 from tests.cli.conftest import AGREEMENT, Repository
@@ -72,6 +72,11 @@ def with_replicas(repository: Repository, *regions: str, declared: str) -> str:
     policy = key_policy(declaration, 1).to_json()
     for region in regions:
         repository.customer.kms.replicate_key(KeyId=first, ReplicaRegion=region, Policy=policy)
+        repository.customer.client("kms", region).create_grant(
+            KeyId=first.replace(REGION, region),
+            GranteePrincipal=f"arn:aws:iam::{VENDOR}:root",
+            Operations=list(VENDOR_GRANT_OPERATIONS),
+        )
     assert repository.keyturn("enable", "--key-arn", first, *AGREEMENT, *AS_VENDOR).exit_code == 0
     return first
 
