@@ -40,7 +40,9 @@ def tell_job(report: JobReport) -> None:
     done = len(report.results) - len(report.failures)
     total = sum(result.bytes for result in report.results)
     files = sum(result.files for result in report.results)
-    click.echo(f"{done} of {len(report.results)} workloads done: {files} {unit}, {total / 1_000_000:.1f} MB")
+    click.echo(
+        f"{done} of {len(report.results)} workloads done{_but_for(report)}: {files} {unit}, {total / 1_000_000:.1f} MB"
+    )
 
 
 def print_job(report: JobReport) -> None:
@@ -56,6 +58,21 @@ def print_job(report: JobReport) -> None:
             "notes": list(report.notes),
         }
     )
+
+
+def _but_for(report: JobReport) -> str:
+    """What the workloads that are done lack; nothing is done silently by halves."""
+    # A problem without a path is no file's: it says what else was wrong with the workload.
+    kinds = [problem.kind for result in report.results for problem in result.problems if problem.path]
+    left_alone = kinds.count(ProblemKind.LEFT_ALONE)
+    lacking = kinds.count(ProblemKind.MISSING) + kinds.count(ProblemKind.DAMAGED)
+    could_not = "be stored" if report.workflow.kind is WorkflowKind.BACKUP else "be restored"
+    parts = []
+    if lacking:
+        parts.append(f"{lacking} that could not {could_not}")
+    if left_alone:
+        parts.append(f"{left_alone} that {'was' if left_alone == 1 else 'were'} left alone")
+    return f", but for {' and '.join(parts)}" if parts else ""
 
 
 def _unit(workflow: Workflow) -> str:
