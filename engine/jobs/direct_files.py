@@ -14,7 +14,7 @@ import os
 
 from engine.durable import WriteBack
 
-_LARGE_BYTES = 8 << 20
+_LARGE_BYTES = 1 << 20
 _BLOCK_BYTES = 4096
 _DIRECT = getattr(os, "O_DIRECT", 0)  # only some systems have it
 
