@@ -5,7 +5,7 @@
   A workload is on legal hold when the caller says so, and from then on for as long as its data key for
   that purpose exists: the ledger remembers it.
 - Both snapshots appear when everything is durable. If either cannot be made, the operation fails and nothing
-  of it appears.
+  of it appears. The ledger remembers them last; where it cannot, the operation fails though they are there.
 """
 
 from __future__ import annotations
@@ -117,7 +117,9 @@ def _back_up(context: JobContext, source: Path, workload: Workload, *, held: boo
         problems = _store(context, source, workload, copies, at)
         # The legal hold copy first: a workload's snapshot is then never newer than what is held of it.
         for copy in reversed(copies):
-            copy.commit(context)
+            copy.commit(context.clock())
+        for copy in copies:
+            copy.remember(context)
         payload = copies[0]
         problems += [problem for copy in copies for problem in copy.problems()]
         grave = any(problem.kind is not ProblemKind.NOTE for problem in problems)
@@ -175,21 +177,24 @@ class _Copy:
         self.unchanged += 1
         return True
 
-    def commit(self, context: JobContext) -> None:
-        """Let the snapshot appear, and have the ledger remember it."""
+    def commit(self, at: datetime) -> None:
+        """Let the snapshot appear."""
         self._key.lease.check()
-        self.writer.commit(context.clock())
-        remember(context, self._key.record, self.writer.snapshot)
+        self.writer.commit(at)
+
+    def remember(self, context: JobContext) -> None:
+        """Have the ledger remember the snapshot; if it cannot, the snapshot is there nevertheless."""
+        remember(context, self._key.record, self.writer.snapshot, self._lost)
 
     def problems(self) -> list[Problem]:
         """What was wrong with the snapshots before."""
-        damage, purpose, reasons = self._earlier.damage, self._key.record.purpose, []
+        damage, purpose, problems = self._earlier.damage, self._key.record.purpose, []
         if damage is not None:
-            reasons.append(f"the {purpose} snapshot before is damaged, so files were stored anew: {damage.message}")
+            reason = f"the {purpose} snapshot before is damaged, so files were stored anew: {damage.message}"
+            problems.append(Problem("", ProblemKind.DAMAGED, reason))
         if self._lost is not None:
-            before = self.writer.previous
-            reasons.append(f"a {purpose} snapshot before is lost: {self._lost.behind(before)}")
-        return [Problem("", ProblemKind.DAMAGED, reason) for reason in reasons]
+            problems.append(self._lost.problem(purpose, self.writer.previous))
+        return problems
 
 
 def _store(

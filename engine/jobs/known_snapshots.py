@@ -1,9 +1,12 @@
-"""Which snapshots were once in the vault: what the job history here tells of, and what the ledger remembers.
+"""Which snapshots were once in the vault: what the ledger remembers, and what the job history here tells of.
 
 - Each snapshot is remembered in the ledger behind its commit, so every machine that shares the ledger knows the
   newest one under each data key, and notices where the vault has lost it. Nobody who can change the vault alone can
   hide that.
-- The job history tells of every snapshot of the jobs on this machine, by workload; it names no copies on legal hold.
+- A backup that finds the newest one lost says so, and has its own snapshot remembered in that one's place, though its
+  number is lower: the loss is told once, and not with every backup until the numbers are where they were.
+- Where the ledger remembers nothing, such as behind its recovery, the job history is asked. It tells of every snapshot
+  of the jobs on this machine, by workload; it names no copies on legal hold.
 - A snapshot that another machine commits at this very moment is not lost: the vault is looked at again.
 """
 
@@ -14,6 +17,7 @@ from typing import TYPE_CHECKING
 
 from engine.envelope.data_keys import PAYLOAD
 from engine.errors import DamagedError, InputError
+from engine.jobs.report import Problem, ProblemKind
 from engine.jobs.snapshot_names import SnapshotId
 
 if TYPE_CHECKING:
@@ -38,10 +42,20 @@ class LostSnapshot:
         newer = "" if found is None else f", newer than {found},"
         return f"{self.teller} tells of snapshot {self.snapshot}{newer} and the vault does not have it"
 
+    def problem(self, purpose: str, found: SnapshotId | None) -> Problem:
+        """What a job that writes the next snapshot says of it."""
+        reason = f"a {purpose} snapshot before is lost: {self.behind(found)}"
+        return Problem("", ProblemKind.DAMAGED, reason)
 
-def remember(context: JobContext, record: DataKey, snapshot: SnapshotId) -> None:
-    """Remember a snapshot that was committed; raises `MachineError` or `AwsError` where the ledger cannot."""
-    context.ledger.remember_snapshot(record.data_key_id, snapshot.number, snapshot.text)
+
+def remember(context: JobContext, record: DataKey, snapshot: SnapshotId, lost: LostSnapshot | None) -> None:
+    """Remember a snapshot that was committed, in the place of one that was found lost.
+
+    Raises:
+        MachineError, AwsError: The ledger cannot; the snapshot is there.
+    """
+    instead = None if lost is None else lost.snapshot.text
+    context.ledger.remember_snapshot(record.data_key_id, snapshot.number, snapshot.text, instead)
 
 
 def told_ids(context: JobContext, record: DataKey) -> frozenset[str]:
@@ -59,18 +73,18 @@ def find_lost(context: JobContext, record: DataKey, found: SnapshotId | None) ->
         record: The data key that it was under.
         found: The newest one that was seen in the vault, or None.
     """
-    told = context.told().get(record.workload, ()) if record.purpose == PAYLOAD else ()
     remembered = context.ledger.newest_snapshot(record.data_key_id)
-    known = [(text, "the job history") for text in told]
-    known += [] if remembered is None else [(remembered, "the ledger")]
-    parsed = [(SnapshotId.parse(text), teller) for text, teller in known]
+    if remembered is not None:
+        known, teller = {remembered}, "the ledger"
+    else:
+        told = context.told().get(record.workload, ()) if record.purpose == PAYLOAD else ()
+        known, teller = set(told), "the job history"
     least = 0 if found is None else found.number
-    newer = [LostSnapshot(one, teller) for one, teller in parsed if one is not None and one.number > least]
-    if not newer:
+    newer = {one for text in known if (one := SnapshotId.parse(text)) is not None and one.number > least}
+    lost = newer - set(context.vault.snapshots(record)) if newer else newer
+    if not lost:
         return None
-    there = set(context.vault.snapshots(record))
-    lost = [one for one in newer if one.snapshot not in there]
-    return max(lost, key=lambda one: one.snapshot.number, default=None)
+    return LostSnapshot(max(lost, key=lambda one: one.number), teller)
 
 
 def find_snapshot(context: JobContext, record: DataKey, wanted: str) -> SnapshotId:

@@ -17,7 +17,7 @@ from engine.catalogue import WorkflowKind, find_application
 from engine.envelope.data_keys import PAYLOAD
 from engine.errors import InputError
 from engine.jobs.entries import FileEntry
-from engine.jobs.known_snapshots import remember, told_ids
+from engine.jobs.known_snapshots import find_lost, remember, told_ids
 from engine.jobs.operation import JobContext, writing_key
 from engine.jobs.report import JobReport, Outcome, WorkloadResult
 from engine.jobs.running import check_workflow, run_job
@@ -72,6 +72,8 @@ def discover(
         content = _inventory(found)
         with writing_key(context, label, PAYLOAD) as key, ExitStack() as stack:
             context.vault.collect_leftovers(key.record, partial(told_ids, context, key.record))
+            before = next(reversed(context.vault.snapshots(key.record)), None)
+            lost = find_lost(context, key.record, before)
             writer = context.vault.begin_snapshot(key.record, key.lease, at, str(source))
             stack.callback(writer.abandon)
             writer.content.begin_file()
@@ -80,10 +82,15 @@ def discover(
             parts = writer.content.end_file()
             writer.add(FileEntry(INVENTORY_FILE, len(content), 0o600, time_ns, time_ns, 0, settled=False, parts=parts))
             writer.commit(context.clock())
-            remember(context, key.record, writer.snapshot)
-            labels = tuple(workload.label for workload in found)
+            remember(context, key.record, writer.snapshot, lost)
             return WorkloadResult(
-                label, Outcome.COMPLETED, str(writer.snapshot), len(found), len(content), found=labels
+                label,
+                Outcome.COMPLETED if lost is None else Outcome.WITH_PROBLEMS,
+                str(writer.snapshot),
+                len(found),
+                len(content),
+                problems=() if lost is None else (lost.problem(PAYLOAD, before),),
+                found=tuple(workload.label for workload in found),
             )
 
     return run_job(context, workflow, [inventory_label(workflow)], operate)

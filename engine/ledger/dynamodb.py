@@ -262,14 +262,14 @@ class DynamoDbLedger:
             )
         )
 
-    def remember_snapshot(self, data_key_id: str, number: int, snapshot: str) -> None:
+    def remember_snapshot(self, data_key_id: str, number: int, snapshot: str, lost: str | None = None) -> None:
         """Remember a snapshot as the newest one under a data key, unless one of a higher number is."""
         item = snapshot_item(self._tenant, data_key_id, number, snapshot)
         request = {
             "Item": item,
-            "ConditionExpression": "attribute_not_exists(#number) OR #number <= :number",
-            "ExpressionAttributeNames": {"#number": "number"},
-            "ExpressionAttributeValues": {":number": item["number"]},
+            "ConditionExpression": "attribute_not_exists(#number) OR #number <= :number OR #snapshot = :lost",
+            "ExpressionAttributeNames": {"#number": "number", "#snapshot": "snapshot"},
+            "ExpressionAttributeValues": {":number": item["number"], ":lost": text(lost)},
         }
         with suppress(RefusedWriteError):  # a newer one is remembered
             self._table.write("put_item", request)

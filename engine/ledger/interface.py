@@ -10,7 +10,7 @@
 - The **census** counts data keys of customer custody by generation and key ARN; legal-hold copies are never
   in it (EKM-43). A data key counts as under an old key if its generation or its ARN is that key's.
 - Of each data key the **newest snapshot** in the vault is remembered, so that every machine that shares the ledger
-  notices where the vault has lost it. The number only grows.
+  notices where the vault has lost it. The number only grows, but for the one that takes a lost one's place.
 """
 
 from __future__ import annotations
@@ -242,13 +242,14 @@ class Ledger(Protocol):
         """Count the data keys of customer custody."""
         ...
 
-    def remember_snapshot(self, data_key_id: str, number: int, snapshot: str) -> None:
+    def remember_snapshot(self, data_key_id: str, number: int, snapshot: str, lost: str | None = None) -> None:
         """Remember a snapshot as the newest one under a data key, unless one of a higher number is.
 
         Args:
             data_key_id: The data key.
             number: The snapshot's number in its line, from 1 on.
             snapshot: Its id.
+            lost: The id of one that the vault has lost; where that one is remembered, this one takes its place.
         """
         ...
 

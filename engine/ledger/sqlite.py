@@ -46,7 +46,7 @@ _REPLACE = (
 
 _REMEMBER = (
     "INSERT INTO newest_snapshots VALUES (?, ?, ?) ON CONFLICT (data_key_id) DO UPDATE"
-    " SET number = excluded.number, snapshot = excluded.snapshot WHERE excluded.number >= number"
+    " SET number = excluded.number, snapshot = excluded.snapshot WHERE excluded.number >= number OR snapshot = ?"
 )
 
 
@@ -179,10 +179,10 @@ class SqliteLedger:
                 counted[generation, key_arn] = total, unverified, set_aside
         return Census(tuple(CensusRow(*key, *counted[key]) for key in sorted(counted)))
 
-    def remember_snapshot(self, data_key_id: str, number: int, snapshot: str) -> None:
+    def remember_snapshot(self, data_key_id: str, number: int, snapshot: str, lost: str | None = None) -> None:
         """Remember a snapshot as the newest one under a data key, unless one of a higher number is."""
         with self._writing() as connection:
-            connection.execute(_REMEMBER, (data_key_id, number, snapshot))
+            connection.execute(_REMEMBER, (data_key_id, number, snapshot, lost))
 
     def newest_snapshot(self, data_key_id: str) -> str | None:
         """The id of the newest snapshot that was ever remembered under a data key, or None."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from typing import TYPE_CHECKING
 
 import pytest
@@ -134,3 +135,17 @@ def test_a_workload_that_a_configuration_is_not_for_is_refused(tenant: World) ->
         configure(tenant.context, DISCOVERIES[0], tenant.source)
     with pytest.raises(InputError):
         discover(tenant.context, WITH_KEY, tenant.source)
+
+
+def test_a_discovery_whose_last_inventory_is_lost_says_so_once(tenant: World) -> None:
+    workflow = DISCOVERIES[0]
+    for _ in range(2):
+        assert succeeded(discover(tenant.context, workflow, tenant.source))
+    record = tenant.record(inventory_label(workflow))
+    for snapshot in tenant.vault.snapshots(record):
+        (tenant.vault_folder / "snapshots" / record.data_key_id / f"{snapshot}.json").unlink()
+        shutil.rmtree(tenant.vault_folder / "data" / record.data_key_id / snapshot.text)
+    told = only(discover(tenant.context, workflow, tenant.source))
+    assert told.outcome is Outcome.WITH_PROBLEMS
+    assert f"the ledger tells of snapshot {snapshot}" in told.problems[0].reason
+    assert only(discover(tenant.context, workflow, tenant.source)).outcome is Outcome.COMPLETED

@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import sqlite3
 import stat
+from contextlib import closing
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -205,7 +207,7 @@ def test_the_newest_snapshot_is_not_collected_where_its_commit_record_was_lost(w
         if purpose == PAYLOAD:
             restored = only(world.restore())
             assert (restored.snapshot, restored.outcome) == (first.text, Outcome.WITH_PROBLEMS)
-            assert f"the job history tells of snapshot {newest}" in restored.problems[0].reason
+            assert f"the ledger tells of snapshot {newest}" in restored.problems[0].reason
         lost.write_bytes(commits[lost])
     assert succeeded(world.back_up())
     assert succeeded(world.restore("all", overwrite=True))
@@ -246,6 +248,50 @@ def test_every_machine_notices_that_the_newest_snapshot_is_lost(world: World, pu
     assert stored.outcome is Outcome.WITH_PROBLEMS
     assert f"the ledger tells of snapshot {lost}" in stored.problems[0].reason
     assert only(backup(elsewhere(world), MANUAL_BACKUP, world.source, None, ())).outcome is Outcome.COMPLETED
+
+
+@pytest.mark.parametrize("machine", ["here", "elsewhere"])
+def test_the_loss_of_several_snapshots_is_told_once(world: World, machine: str) -> None:
+    for number in range(1, 7):
+        world.write("onedrive/anna/file", f"content {number}")
+        assert succeeded(world.back_up("onedrive/anna"))
+    lost = [drop(world, "onedrive/anna", number, purpose) for purpose in (PAYLOAD, LEGAL_HOLD) for number in (4, 5, 6)]
+    context = world.context if machine == "here" else elsewhere(world)
+    first = only(backup(context, MANUAL_BACKUP, world.source, None, ()))
+    assert first.outcome is Outcome.WITH_PROBLEMS
+    assert [one for one in lost if one in str(first.problems)] == [lost[2], lost[5]]
+    for _ in range(2):
+        assert only(backup(context, MANUAL_BACKUP, world.source, None, ())).outcome is Outcome.COMPLETED
+        request = RestoreRequest(world.root / "restored", ("onedrive/anna",))
+        assert only(restore(context, COPY, request)).outcome is Outcome.COMPLETED
+    lost_again = drop(world, "onedrive/anna", 6)
+    told = only(restore(context, COPY, RestoreRequest(world.root / "again", ("onedrive/anna",))))
+    assert lost_again in told.problems[0].reason
+
+
+def test_where_the_ledger_remembers_nothing_the_job_history_tells_what_is_lost(world: World) -> None:
+    for text in ("first", "second"):
+        world.write("onedrive/anna/file", text)
+        assert succeeded(world.back_up())
+    lost = drop(world, "onedrive/anna", 2)
+    with closing(sqlite3.connect(world.root / "ledger" / "ledger.db")) as connection, connection:
+        connection.execute("DELETE FROM newest_snapshots")
+    for report in (world.restore(), world.back_up()):
+        assert f"the job history tells of snapshot {lost}" in only(report).problems[0].reason
+    assert only(world.back_up()).outcome is Outcome.COMPLETED
+
+
+def test_a_backup_whose_end_the_ledger_cannot_remember_has_both_its_snapshots(world: World) -> None:
+    world.write("onedrive/anna/file")
+    assert succeeded(world.back_up("onedrive/anna"))
+    with closing(sqlite3.connect(world.root / "ledger" / "ledger.db")) as connection:
+        connection.execute(
+            "CREATE TRIGGER full BEFORE INSERT ON newest_snapshots BEGIN SELECT RAISE(ABORT, 'full'); END"
+        )
+    assert isinstance(only(world.back_up()).error, DamagedError)
+    for purpose in (PAYLOAD, LEGAL_HOLD):
+        assert len(world.vault.snapshots(world.record("onedrive/anna", purpose))) == 2
+    assert succeeded(world.restore())
 
 
 def test_a_workload_whose_every_snapshot_is_lost_is_damaged_and_not_new(world: World) -> None:

@@ -305,6 +305,9 @@ def test_the_newest_snapshot_is_remembered_and_never_an_older_one(store: LedgerS
     for number, snapshot in ((2, "second"), (1, "first"), (3, "third"), (3, "third again"), (2, "second again")):
         ledger.remember_snapshot(first, number, snapshot)
     assert (ledger.newest_snapshot(first), ledger.newest_snapshot(other)) == ("third again", None)
+    ledger.remember_snapshot(first, 2, "second anew", "third")
+    assert ledger.newest_snapshot(first) == "third again"
+    ledger.remember_snapshot(first, 2, "second anew", "third again")
     again = reopened(store)
-    assert again.newest_snapshot(first) == "third again"
+    assert again.newest_snapshot(first) == "second anew"
     again.close()
