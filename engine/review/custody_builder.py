@@ -7,21 +7,12 @@ from collections import defaultdict
 from typing import TYPE_CHECKING
 
 from engine.review.configuration import Configuration, module_steps
-from engine.review.custody import (
-    NO_LINK,
-    Attached,
-    Custody,
-    Key,
-    Link,
-    account_of,
-    arn_of,
-    id_in,
-    key_id_of,
-    link_attribute,
-)
+from engine.review.custody import Custody
+from engine.review.key_policies import KeyPolicies
+from engine.review.keys import NO_LINK, Attached, Key, Link, account_of, arn_of, id_in, key_id_of, link_attribute
 from engine.review.plan import ALIAS_TYPE, GRANT_TYPE, KEY_POLICY_TYPE, KEY_STORE_TYPE, KEY_TYPES, Action
 from engine.review.policy_reading import PolicyDocuments
-from engine.review.resources import MOMENTS, Moment, custody_resources
+from engine.review.resources import Moment, custody_resources
 from engine.review.values import UNKNOWN
 
 if TYPE_CHECKING:
@@ -59,7 +50,7 @@ def build_custody(plan: Plan) -> Custody:
         aliases=tuple(aliases),
         unplaced_policies=tuple(a.resource for a in policies if _is_unplaced(a)),
         stores=tuple(resource for resource in resources if resource.type == KEY_STORE_TYPE),
-        documents=PolicyDocuments(plan.documents, configuration),
+        policies=KeyPolicies(PolicyDocuments(plan.documents, configuration), configuration),
         configuration=configuration,
     )
 
@@ -74,6 +65,7 @@ def key_address(resource: Resource) -> str:
     return f"{resource.address} (deposed {resource.deposed})" if resource.deposed else resource.address
 
 
+_BEFORE = (Moment.RECORDED, Moment.OBSERVED)
 _ALIAS = re.compile(r"(arn:[^:]*:kms:[^:]*:[^:]*:)?alias/")
 
 
@@ -118,18 +110,21 @@ class _Builder:
     def attach(self, resource: Resource) -> Attached:
         """A policy, grant or alias with its links; a replaced one is linked at each moment for itself."""
         attribute = link_attribute(resource.type) or ""
-        return Attached(
-            resource,
-            {
-                moment: self._link(
-                    resource,
-                    resource.remaining if moment is Moment.PLANNED else resource.at(moment),
-                    attribute,
-                    moment,
-                )
-                for moment in MOMENTS
-            },
-        )
+        links = {moment: self._link(resource, resource.at(moment), attribute, moment) for moment in _BEFORE}
+        if resource.type == KEY_POLICY_TYPE and resource.action is Action.UPDATE:
+            links[Moment.PLANNED] = self._same_key(links[Moment.OBSERVED])
+        else:
+            links[Moment.PLANNED] = self._link(resource, resource.remaining, attribute, Moment.PLANNED)
+        return Attached(resource, links)
+
+    def _same_key(self, link: Link) -> Link:
+        """The key of a policy resource that is updated in place: the one that it has been on, whatever `key_id` says.
+
+        The AWS provider puts the policy onto the key of the resource's id (`engine.review.key_policies`). A key that
+        takes the place of that one is another.
+        """
+        resource = None if link.key is None else self._resources.get(link.key)
+        return NO_LINK if resource is not None and resource.action.replaces else link
 
     def _link(self, resource: Resource, attributes: Attributes | None, attribute: str, moment: Moment) -> Link:
         if attributes is None:

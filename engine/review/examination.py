@@ -21,6 +21,7 @@ from engine.review.detect.strangers import detect_strangers
 from engine.review.detect.whole import detect_deferred, detect_unread, detect_whole
 from engine.review.generations import Generations
 from engine.review.key_access import KeyAccess
+from engine.review.key_policies import names_another_key
 from engine.review.report import JUDGED_BY_ITSELF, KeyReport
 from engine.review.scope import Scope
 from engine.review.values import printable
@@ -127,3 +128,8 @@ def notes_of(context: Context) -> Iterator[str]:
     for subject in context.subjects.values():
         if not subject.key.untouched and context.access.read_at_apply(subject.key):
             yield f"the policy of {printable(subject.name)} is known only after apply: judged by its policy document"
+        for attached in subject.key.policies:
+            if names_another_key(attached.resource):
+                address = printable(attached.resource.address)
+                key = printable(subject.name)
+                yield f"{address} comes to name another key: the AWS provider leaves the policy on {key}"

@@ -16,8 +16,9 @@ from engine.review.resources import MOMENTS, Moment
 from engine.review.values import UNKNOWN
 
 if TYPE_CHECKING:
-    from engine.review.custody import Custody, Key
+    from engine.review.custody import Custody
     from engine.review.declared import Declared
+    from engine.review.keys import Key
 
 TENANT_TAG = "keyturn:tenant"
 GENERATION_TAG = "keyturn:generation"

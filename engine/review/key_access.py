@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from engine.review.access_answers import Answer
 from engine.review.access_reader import AccessReader
-from engine.review.custody import arn_of
+from engine.review.keys import arn_of
 from engine.review.planned_grants import planned_grant
 from engine.review.resources import MOMENTS, Moment
 from engine.review.statements import may_name, named_in_denials
@@ -15,8 +15,9 @@ from engine.review.values import UNKNOWN
 
 if TYPE_CHECKING:
     from engine.review.access_answers import Access, Reach
-    from engine.review.custody import Custody, Key
+    from engine.review.custody import Custody
     from engine.review.declared import Declared
+    from engine.review.keys import Key
     from engine.review.planned_grants import PlannedGrant
     from engine.review.policy_reading import PolicyReading
     from engine.review.resources import Resource
@@ -77,7 +78,7 @@ class KeyAccess:
         place = (key.address, moment)
         found = self._known.get(place)
         if found is None:
-            policy = self._custody.key_policy(key, moment, self.account_id(key), self._partition)
+            policy = self._custody.policies.in_force(key, moment, self.account_id(key), self._partition)
             found = self._known[place] = (policy, arn_of(key.at(moment)) or key.arn)
         return found
 
@@ -151,7 +152,7 @@ class KeyAccess:
     def policy_reach(self, resource: Resource) -> Reach:
         """How much of what it needs the vendor could do under the policy of an `aws_kms_key_policy` alone."""
         account_id = self._owner
-        reading = self._custody.planned_policy(resource, account_id, self._partition)
+        reading = self._custody.policies.planned(resource, account_id, self._partition)
         return self.reader.access(
             self.vendor,
             _required_actions(),

@@ -17,10 +17,11 @@ from engine.review.resources import Moment
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from engine.review.custody import Custody, Key
+    from engine.review.custody import Custody
     from engine.review.declared import Declared, Role
     from engine.review.generations import Generations
     from engine.review.key_access import KeyAccess
+    from engine.review.keys import Key
     from engine.review.proof import GenerationProof
 
 

@@ -27,9 +27,9 @@ from engine.review.values import SENSITIVE, UNKNOWN
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from engine.review.custody import Attached, Key
     from engine.review.detect.context import Context
     from engine.review.events import Fact, Told
+    from engine.review.keys import Attached, Key
     from engine.review.resources import Resource
     from engine.review.scope import Subject
 

@@ -21,9 +21,9 @@ from engine.review.generations import TENANT_TAG
 from engine.review.resources import Moment
 
 if TYPE_CHECKING:
-    from engine.review.custody import Key
     from engine.review.detect.context import Context
     from engine.review.events import Fact
+    from engine.review.keys import Key
     from engine.review.scope import Subject
 
 _BEFORE = (Moment.RECORDED, Moment.OBSERVED)

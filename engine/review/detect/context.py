@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from engine.review.custody import Key
 from engine.review.declared import Role
 from engine.review.events import Event, EventKind
 from engine.review.generations import GENERATION_TAG, TENANT_TAG
+from engine.review.keys import Key
 from engine.review.plan import Action
 from engine.review.resources import Moment
 from engine.review.scope import Revocation, Subject

@@ -18,9 +18,9 @@ from engine.review.values import UNKNOWN
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from engine.review.custody import Key
     from engine.review.detect.context import Context
     from engine.review.events import Fact, Told
+    from engine.review.keys import Key
     from engine.review.scope import Subject
 
 

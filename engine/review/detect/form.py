@@ -23,9 +23,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from engine.declaration import DeclaredGeneration
-    from engine.review.custody import Key
     from engine.review.detect.context import Context
     from engine.review.events import Fact, Told
+    from engine.review.keys import Key
     from engine.review.resources import Resource
     from engine.review.scope import Subject
     from engine.review.values import Attributes, Unknown

@@ -20,9 +20,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from engine.review.access_answers import Access
-    from engine.review.custody import Attached, Key
     from engine.review.detect.context import Context
     from engine.review.events import Fact, Told
+    from engine.review.keys import Attached, Key
     from engine.review.scope import Subject
 
 

@@ -17,9 +17,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from engine.review.access_answers import Access
-    from engine.review.custody import Key
     from engine.review.detect.context import Context
     from engine.review.events import Fact, Told
+    from engine.review.keys import Key
     from engine.review.scope import Subject
 
 _FROM_THE_WIDEST = (Answer.YES, Answer.UNKNOWN, Answer.DEPENDS, Answer.NO)

@@ -11,10 +11,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from engine.review.custody import arn_of
 from engine.review.detect.adoption import adopted, another
 from engine.review.detect.context import is_new, is_replica, key_event, lost_outside, stays
 from engine.review.events import EventKind, OneOf
+from engine.review.keys import arn_of
 from engine.review.plan import Action
 from engine.review.resources import MOMENTS, Moment
 from engine.review.values import UNKNOWN
@@ -22,9 +22,9 @@ from engine.review.values import UNKNOWN
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from engine.review.custody import Key
     from engine.review.detect.context import Context
     from engine.review.events import Fact, Told
+    from engine.review.keys import Key
     from engine.review.scope import Subject
 
 _REASONS = {

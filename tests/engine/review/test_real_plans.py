@@ -69,7 +69,7 @@ EXPECTED: dict[str, tuple[str, ...]] = {
     "vendor_heredoc_role": ("vendor-access-conditional",),
     "vendor_respelled": (),
     "kp_by_alias_data": ("vendor-access-lost",),
-    "kp_to_new_key": ("vendor-access-lost",),
+    "kp_to_new_key": (),
     "kp_merged": (),
     "refresh_only_policy": ("vendor-access-lost",),
     "replace_flag": ("generation-replaced", "alias-moved-early"),
