@@ -6,20 +6,21 @@ import re
 from collections import defaultdict
 from typing import TYPE_CHECKING
 
-from engine.review.configuration import Configuration, module_steps
+from engine.review.configuration import Configuration
 from engine.review.custody import Custody
 from engine.review.key_policies import KeyPolicies
 from engine.review.keys import NO_LINK, Attached, Key, Link, account_of, arn_of, id_in, key_id_of, link_attribute
 from engine.review.plan import ALIAS_TYPE, GRANT_TYPE, KEY_POLICY_TYPE, KEY_STORE_TYPE, KEY_TYPES, Action
 from engine.review.policy_reading import PolicyDocuments
+from engine.review.references import module_steps
 from engine.review.resources import Moment, custody_resources
 from engine.review.values import UNKNOWN
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from engine.review.configuration import Resolution, Target
     from engine.review.plan import Plan
+    from engine.review.references import Resolution, Target
     from engine.review.resources import Resource
     from engine.review.values import Attributes
 

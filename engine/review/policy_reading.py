@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from engine.review.configuration import module_steps
+from engine.review.references import module_steps
 from engine.review.values import UNKNOWN, has_true
 
 if TYPE_CHECKING:

@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from engine.review.configuration import Configuration, Resolution, Step, Target, module_steps, parse_steps
+from engine.review.configuration import Configuration
+from engine.review.references import Resolution, Step, Target, module_steps, parse_steps
 
 GRANT = "aws_kms_grant"
 
