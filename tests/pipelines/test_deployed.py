@@ -51,6 +51,7 @@ def answering(status: int, body: bytes) -> Iterator[tuple[str, list[tuple[str, d
 
 def deployed(url: str, **more: str) -> subprocess.CompletedProcess[str]:
     environment = {"PATH": "", "NO_PROXY": "127.0.0.1", "CI_API_V4_URL": url, "CI_PROJECT_ID": "42"}
+    environment["CI_DEFAULT_BRANCH"] = "main"
     return subprocess.run(
         [sys.executable, str(SCRIPT), "production"],
         env={**environment, "CI_JOB_TOKEN": TOKEN, **more},
@@ -60,8 +61,19 @@ def deployed(url: str, **more: str) -> subprocess.CompletedProcess[str]:
     )
 
 
+def deployment(commit: str, branch: str = "main", status: str = "success") -> dict[str, str]:
+    return {"sha": commit, "ref": branch, "status": status}
+
+
 @pytest.mark.parametrize(
-    ("found", "told"), [([{"sha": COMMIT, "status": "success"}], f"{COMMIT}\n"), ([], "\n")], ids=["one", "none"]
+    ("found", "told"),
+    [
+        ([deployment(COMMIT), deployment("cd" * 20)], f"{COMMIT}\n"),
+        ([deployment("cd" * 20, "of-somebody"), deployment(COMMIT)], f"{COMMIT}\n"),
+        ([deployment("cd" * 20, "of-somebody")], "\n"),
+        ([], "\n"),
+    ],
+    ids=["the last one", "another branch's is passed over", "of another branch alone", "none"],
 )
 def test_the_last_successful_deployments_commit_is_printed(found: list[Any], told: str) -> None:
     with answering(200, json.dumps(found).encode()) as (url, asked):
@@ -75,7 +87,7 @@ def test_the_last_successful_deployments_commit_is_printed(found: list[Any], tol
         "status": "success",
         "order_by": "id",
         "sort": "desc",
-        "per_page": "1",
+        "per_page": "100",
     }
     assert {name.lower(): value for name, value in headers.items()}["job-token"] == TOKEN
 
@@ -87,19 +99,20 @@ def test_the_last_successful_deployments_commit_is_printed(found: list[Any], tol
         (200, b"{}"),
         (200, b"[{}]"),
         (200, b"not json"),
-        (200, json.dumps([{"sha": "main", "status": "success"}]).encode()),
-        (200, json.dumps([{"sha": COMMIT, "status": "failed"}]).encode()),
+        (200, json.dumps([deployment("main")]).encode()),
+        (200, json.dumps([deployment(COMMIT, status="failed")]).encode()),
+        (200, json.dumps([deployment(COMMIT, "of-somebody")] * 100).encode()),
     ],
 )
 def test_an_answer_that_names_no_deployed_commit_ends_the_job(status: int, body: bytes) -> None:
     with answering(status, body) as (url, _):
         done = deployed(url)
     assert (done.returncode, done.stdout) == (4, "")
-    assert done.stderr.startswith("error: GitLab")
+    assert done.stderr.startswith(("error: GitLab", "error: none of the last 100 deployments to production"))
     assert TOKEN not in done.stderr
 
 
-@pytest.mark.parametrize("missing", ["CI_API_V4_URL", "CI_PROJECT_ID", "CI_JOB_TOKEN"])
+@pytest.mark.parametrize("missing", ["CI_API_V4_URL", "CI_PROJECT_ID", "CI_DEFAULT_BRANCH", "CI_JOB_TOKEN"])
 def test_what_is_missing_is_named(missing: str) -> None:
     done = deployed("https://gitlab.example/api/v4", **{missing: ""})
     assert (done.returncode, done.stdout) == (3, "")
