@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from cli.options import MoveOptions
+    from engine.arn import KeyArn
     from engine.declaration import Declaration
     from engine.lifecycle import Generation, TenantState
 
@@ -68,8 +69,9 @@ def command(
     refuse_local_ledger_in_ci(workspace, allowed=local_ledger)
     ledger = workspace.ledger()
     state = ledger.head().state
-    if done := _is_complete(state, number, str(given) if given is not None else None):
-        _tell_complete(done, as_json=as_json)
+    wanted = given or _declared_arn(workspace.declaration, number)
+    if complete := _complete_generation(state, number, wanted):
+        _tell_complete(complete, as_json=as_json)
         return ExitCode.DONE
     connections = connect_kms(workspace, vendor_profile)
     callers = paced(workspace, connections, move)
@@ -77,10 +79,12 @@ def command(
         vault, who = open_vault(workspace, ledger), actor(workspace, f"rotate --to {number}")
         note(f"resuming the move to generation {number}")
     else:
-        arn = given or parse_key_arn(_declared_arn(workspace.declaration, number))
-        rotate = Rotate(number, arn)
+        workspace.declaration.generation(number)  # says so where it is not declared
+        if wanted is None:
+            raise click.UsageError(f"--key-arn is missing: the stacks print it as generation_{number}_key_arn")
+        rotate = Rotate(number, wanted)
         refuse_if_rules_say_no(state, rotate)
-        require_valid(workspace, number, str(arn), state, connections, quiet=as_json)
+        require_valid(workspace, number, str(wanted), state, connections, quiet=as_json)
         vault, who = open_vault(workspace, ledger), actor(workspace, f"rotate --to {number}")
         carry_out(ledger, rotate, who, now())
         note(f"new data keys go to generation {number}; the older keys stay usable")
@@ -103,12 +107,12 @@ def command(
     return report.exit_code
 
 
-def _is_complete(state: TenantState, number: int, key_arn: str | None) -> Generation | None:
-    """The generation, where this rotation to it is complete: a pipeline may ask again."""
+def _complete_generation(state: TenantState, number: int, key_arn: KeyArn | None) -> Generation | None:
+    """The generation, where the move to it and to this key, or whichever, is complete: a pipeline may ask again."""
     current = state.current
     if current is None or current.number != number or state.rotation is not None or current.integrated_at is None:
         return None
-    return current if key_arn is None or key_arn == str(current.key_arn) else None
+    return current if key_arn is None or key_arn == current.key_arn else None
 
 
 def _tell_complete(generation: Generation, *, as_json: bool) -> None:
@@ -125,7 +129,7 @@ def _tell_complete(generation: Generation, *, as_json: bool) -> None:
         )
         return
     click.echo(
-        f"generation {generation.number} is current with {generation.key_arn}: the rotation to it was complete"
+        f"generation {generation.number} is current with {generation.key_arn}: the move to it was complete"
         f" at {generation.integrated_at:%Y-%m-%d %H:%M} UTC, and nothing is left to move"
     )
 
@@ -154,8 +158,5 @@ def _is_in_flight(state: TenantState, number: int, key_arn: str | None) -> bool:
     return True
 
 
-def _declared_arn(declaration: Declaration, number: int) -> str:
-    generation = declaration.generation(number)
-    if generation.key_arn is None:
-        raise click.UsageError(f"--key-arn is missing: the stacks print it as generation_{number}_key_arn")
-    return str(generation.key_arn)
+def _declared_arn(declaration: Declaration, number: int) -> KeyArn | None:
+    return next((generation.key_arn for generation in declaration.generations if generation.number == number), None)

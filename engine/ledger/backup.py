@@ -11,6 +11,7 @@ The file has one JSON object a line, in canonical form (RFC 8785):
 - It speaks of one point: no transition came between the data keys and the head, and every data key that the
   journal tells of is in it; a ledger that has lost one is told, not backed up. Data keys may be moved meanwhile;
   either wrapping opens.
+- The newest snapshots that the ledger remembers are not in it: they would be those of its day (ADR 18).
 - It holds wrapped data keys only, nothing secret; but who can change it can make a recovery useless.
 - It is read whole before anything is made of it: a missing, altered or repeated line is found by the hash at
   the end, and the journal by its own chain and the head.

@@ -226,3 +226,18 @@ def test_a_rotation_that_is_complete_says_so_when_it_is_asked_for_again(reposito
         assert "nothing is left to move" in ended.out
     assert repository.keyturn("rotate", "--to", "2", "--json").document["complete"] is True
     assert repository.ledger_state() == before
+
+
+def test_a_move_that_is_complete_with_another_key_than_the_declared_one_is_no_success(repository: Repository) -> None:
+    first = repository.enabled()
+    assert "the move to it was complete" in repository.keyturn("rotate", "--to", "1").out
+    before = repository.ledger_state()
+    text = (repository.folder / "ekm.yaml").read_text()
+    repository.declare(text.replace("first key", f"first key\n    key_arn: {key_arn(7)}"))
+    ended = repository.keyturn("rotate", "--to", "1")
+    assert ended.exit_code == 1
+    assert "EKM-11" in ended.err
+    repository.declare(text.replace("first key", f"first key\n    key_arn: {first}"))
+    assert repository.keyturn("rotate", "--to", "1").exit_code == 0
+    repository.declare(text)
+    assert repository.ledger_state() == before
