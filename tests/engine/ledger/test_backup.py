@@ -1,4 +1,4 @@
-"""A backup holds head, journal and data keys of a ledger, and brings it back into either kind; what was altered is found."""
+"""A backup brings head, journal and data keys of a ledger back, into either kind; what was altered is found."""
 
 from __future__ import annotations
 
