@@ -3,10 +3,10 @@
 - Every data key is unwrapped, every snapshot's commit record and manifest read to its authenticated end, every pack
   that one refers to read whole and once. What is damaged is named by workload, snapshot and path; all else is
   proved to be what was stored.
-- What is missing is found as well: the numbers of a workload's snapshots have no gap, each snapshot that the job
-  history tells of is there, and each data key has its wrapped-key record under the key that wraps it now, from
-  which a lost ledger is recovered. One under an earlier key is not enough: that key may be deleted. Each snapshot
-  of a workload on legal hold has the copy that was made with it, at its time.
+- What is missing is found as well: the numbers of a workload's snapshots have no gap; each snapshot that the job
+  history tells of, and the newest one that the ledger remembers, are there; each data key has its wrapped-key record
+  under the key that wraps it now, from which a lost ledger is recovered. One under an earlier key is not enough: that
+  key may be deleted. Each snapshot of a workload on legal hold has the copy that was made with it, at its time.
 - Content of a backup that did not end is told, and is no damage: the next backup of the workload collects it.
 - A data key that may not be used now leaves its workload unread: that is told apart from damage.
 """
@@ -160,14 +160,15 @@ def _key_records(context: JobContext) -> tuple[set[_Recorded], list[str]]:
 def _with_told(
     found: VerifiedWorkload, told: Collection[str], remembered: str | None, there: Collection[str]
 ) -> VerifiedWorkload:
-    """Add the snapshots that are not there and that the job history (of the first result) or the ledger tells of.
+    """Add the snapshots that are not there and that the job history or the ledger tells of.
 
-    A copy on legal hold is named already where that of a snapshot of its time is.
+    The history names no copies on legal hold; one that the ledger tells of is named already where that of a snapshot
+    of its time is.
     """
     named = {damage.snapshot for damage in found.damage}
     held = found.purpose == LEGAL_HOLD
     times = {snapshot.at for text in named if held and (snapshot := SnapshotId.parse(text)) is not None}
-    history = set(told) if found.purpose == PURPOSES[0] else set[str]()
+    history = set(told) if found.purpose == PAYLOAD else set[str]()
     newest = None if remembered is None else SnapshotId.parse(remembered)
     known = history if newest is None or newest.at in times else history | {newest.text}
     missing = sorted(known - set(there) - named)
@@ -177,16 +178,7 @@ def _with_told(
         Damage(one, "", f"is missing: the {'job history' if one in history else 'ledger'} tells of it")
         for one in missing
     ]
-    return VerifiedWorkload(
-        found.workload,
-        found.purpose,
-        found.snapshots,
-        found.files,
-        found.bytes,
-        found.unfinished,
-        (*found.damage, *lost),
-        found.error,
-    )
+    return replace(found, damage=(*found.damage, *lost))
 
 
 def _with_held(context: JobContext, key: DataKey, found: VerifiedWorkload) -> VerifiedWorkload:
