@@ -65,19 +65,25 @@ class TenantStack(TerraformStack):
         self.guards = Guards(self, declaration)
 
     def prepare_stack(self) -> None:
-        """Give the stack its backend, which is all that it needs before it is written.
+        """Give the stack its backend and its guards, which is all that it needs before it is written.
 
         CDKTF's own would resolve every resource to look for references to other stacks. There are none: all that
         this stack emits is literal, and what another stack takes from it is prepared there.
         """
         self.ensure_backend_exists()
+        self.guards.stand_last()
 
     def to_terraform(self) -> Mapping[str, Any]:
-        """The stack's document, which is the one that the guards judged once they have."""
-        return self.guards.judged or self.to_terraform_anew()
+        """The stack's document, which the guards have judged."""
+        return self.guards.judged_document()
 
-    def to_terraform_anew(self) -> Mapping[str, Any]:
-        """The document of the stack as it stands now."""
+    def to_hcl_terraform(self) -> Any:
+        """The same for CDKTF's writer of HCL, which makes it from the resources and not from that document."""
+        self.guards.judged_document()
+        return super().to_hcl_terraform()
+
+    def unjudged_document(self) -> Mapping[str, Any]:
+        """The document of the stack as it stands now, for the guards."""
         document: Mapping[str, Any] = super().to_terraform()
         return document
 

@@ -1,23 +1,27 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from engine.errors import ExitCode
-from stacks.cdktf_imports import Aspects, Construct, IAspect, TerraformResource, implements
+from stacks.cdktf_imports import Aspects, IAspect, TerraformResource, implements
 from stacks.findings import EmittedResource, GuardError
 from stacks.guards import judge_generations, judge_resource
 from stacks.synthesis import Synthesis
 from tests.stacks.declared import CUSTOMER, VENDOR, declare, emitted, read_stack
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from engine.declaration import Declaration
     from stacks.cdktf_imports import IConstruct
+
+REPOSITORY = Path(__file__).parents[2]
 
 Change = Callable[[dict[str, Any]], None]
 
@@ -260,14 +264,64 @@ def test_what_an_aspect_of_the_whole_stack_changes_is_judged(tmp_path: Path) -> 
 
 
 @pytest.mark.requirement("EKM-33")
-def test_what_an_aspect_changes_behind_the_guards_is_never_written(tmp_path: Path) -> None:
-    synthesis = Synthesis((declare(),), tmp_path)
-    aspect = Unprotecting(synthesis)
-    Aspects.of(Construct(synthesis.stacks[0], "behind_the_guards")).add(aspect)
+@pytest.mark.parametrize("hcl", ["false", "true"])
+def test_what_an_aspect_of_something_added_later_changes_is_judged(tmp_path: Path, hcl: str) -> None:
+    code = """
+from pathlib import Path
+from stacks.findings import GuardError
+from stacks.cdktf_imports import Aspects, Construct
+from stacks.synthesis import Synthesis
+from tests.stacks.declared import declare
+from tests.stacks.test_guards import Unprotecting
+
+synthesis = Synthesis((declare(),), Path("out"))
+Aspects.of(Construct(synthesis.stacks[0], "added_later")).add(Unprotecting(synthesis))
+try:
     synthesis.write()
-    assert aspect.visited
-    key = read_stack(tmp_path, "northwind")["resource"]["aws_kms_key"]["generation_1"]
-    assert key["lifecycle"] == {"prevent_destroy": True}
+except GuardError as refusal:
+    print(*refusal.findings)
+"""
+    # CDKTF's process reads the setting as it starts.
+    environment = os.environ | {"SYNTH_HCL_OUTPUT": hcl, "PYTHONPATH": str(REPOSITORY)}
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=tmp_path, env=environment, capture_output=True, text=True, check=True
+    )
+    assert done.stdout.startswith("aws_kms_key.generation_1: generation 1 is not released")
+    assert not list(tmp_path.rglob("cdk.tf*"))
+
+
+@implements(IAspect)
+class Tagging:
+    """Stands for an aspect of a team's own that tags whatever it visits."""
+
+    def visit(self, node: IConstruct) -> None:
+        if isinstance(node, TerraformResource):
+            node.add_override("tags.team", "backup")
+
+
+def test_what_other_aspects_change_is_written_wherever_it_stands(tmp_path: Path) -> None:
+    synthesis = Synthesis((declare(),), tmp_path)
+    stack = synthesis.stacks[0]
+    later = TerraformResource(stack, "later", terraform_resource_type="aws_sns_topic")
+    Aspects.of(stack).add(Tagging())
+    synthesis.write()
+    resources = read_stack(tmp_path, "northwind")["resource"]
+    assert resources["aws_kms_key"]["generation_1"]["tags"]["team"] == "backup"
+    assert resources["aws_sns_topic"][later.friendly_unique_id]["tags"] == {"team": "backup"}
+
+
+def test_a_document_that_is_asked_for_besides_is_as_the_stack_stands_then_and_judged_too(tmp_path: Path) -> None:
+    synthesis = Synthesis((declare(),), tmp_path)
+    stack = synthesis.stacks[0]
+    synthesis.write()
+    key = stack.keys[1].primary
+    key.add_override("tags.team", "backup")
+    assert stack.to_terraform()["resource"]["aws_kms_key"]["generation_1"]["tags"]["team"] == "backup"
+    key.add_override("lifecycle.prevent_destroy", False)
+    with pytest.raises(GuardError):
+        stack.to_terraform()
+    key.add_override("lifecycle.prevent_destroy", True)
+    synthesis.write()
 
 
 def test_a_key_that_no_generation_declares_ends_the_synthesis(tmp_path: Path) -> None:
