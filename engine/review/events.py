@@ -58,6 +58,7 @@ class EventKind(Enum):
     DELETION_GUARD = "deletion_guard"
     UNPLACED_POLICY = "unplaced_policy"
     GRANT = "grant"
+    VENDOR_STATEMENT = "vendor_statement"
     RETIRING_PRINCIPAL = "retiring_principal"
     ALIAS = "alias"
     KEY_STORE = "key_store"
@@ -124,7 +125,19 @@ VOCABULARY: dict[EventKind, dict[str, tuple[str, ...] | type]] = {
     },
     EventKind.DELETION_GUARD: OF_KEYS | {"removed": bool},
     EventKind.UNPLACED_POLICY: OF_KEYS | {"gives_vendor_access": bool},
-    EventKind.GRANT: OF_KEYS | {"change": ("removed", "reduced", "replaced"), "access_kept": bool, "gap": bool},
+    EventKind.GRANT: OF_KEYS
+    | {
+        "change": ("removed", "reduced", "replaced"),
+        "access_kept": bool,
+        "declared": bool,  # the trusted declaration gives access by grants
+        "gap": bool,
+    },
+    EventKind.VENDOR_STATEMENT: OF_KEYS
+    | {
+        "change": ("removed", "reduced", "added", "none"),
+        "access_kept": bool,
+        "declared": bool,  # the trusted declaration gives access by the key policy
+    },
     EventKind.RETIRING_PRINCIPAL: OF_KEYS | {"account": ("own", "other"), "access_kept": bool},
     EventKind.ALIAS: OF_KEYS
     | {
@@ -188,6 +201,7 @@ WORDS: dict[EventKind, tuple[str, ...]] = {
     EventKind.OUTSIDE_PRINCIPALS: ("names",),
     EventKind.OWNER_POWERS: ("power",),
     EventKind.GRANT: ("grant",),
+    EventKind.VENDOR_STATEMENT: ("vendor",),
     EventKind.RETIRING_PRINCIPAL: ("grant", "principal"),
     EventKind.ALIAS: ("alias", "new_name", "before", "after"),
     EventKind.KEY_STORE: ("store",),

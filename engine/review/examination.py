@@ -18,6 +18,7 @@ from engine.review.detect.keys import detect_keys, how_it_leaves
 from engine.review.detect.powers import detect_powers
 from engine.review.detect.stores import detect_stores
 from engine.review.detect.strangers import detect_strangers
+from engine.review.detect.vendor_statement import detect_vendor_statement
 from engine.review.detect.whole import detect_deferred, detect_unread, detect_whole
 from engine.review.generations import Generations
 from engine.review.key_access import KeyAccess
@@ -43,6 +44,7 @@ DETECTORS: tuple[Callable[[Context], Iterable[Told]], ...] = (
     detect_key_policy,
     detect_powers,
     detect_grants,
+    detect_vendor_statement,
     detect_strangers,
     detect_aliases,
     detect_stores,

@@ -128,6 +128,11 @@ class KeyAccess:
         """
         return self.account_access(self.vendor, _required_actions(), key, moment, without=without)
 
+    def vendor_access_by_policy(self, key: Key, moment: Moment) -> Access:
+        """What the vendor's account can do with the key at a moment by its policy alone, whatever the grants give."""
+        without = frozenset(attached.resource.address for attached in key.grants)
+        return self.vendor_access(key, moment, without=without)
+
     def account_access(
         self,
         account_id: str,

@@ -57,7 +57,8 @@ def _grant(context: Context, subject: Subject, attached: Attached) -> Told:
         EventKind.GRANT,
         {
             "change": change,
-            "access_kept": _access_kept(context, key),
+            "access_kept": access_kept(context, key),
+            "declared": context.declared.trusted.vendor_access.by_grant,
             "gap": _gap(context, key, attached),
         },
         address=attached.resource.address,
@@ -92,7 +93,7 @@ def _to_vendor(context: Context, grantee: str | None) -> bool:
     return grantee is not None and principal_account(grantee) == context.access.vendor
 
 
-def _access_kept(context: Context, key: Key) -> Fact:
+def access_kept(context: Context, key: Key) -> Fact:
     """Whether the vendor can do after the apply whatever it can do now."""
     before = context.access.vendor_access(key, Moment.OBSERVED)
     after = context.access.vendor_access(key, Moment.PLANNED)
