@@ -22,12 +22,12 @@ def demo(*arguments: str, folder: Path = ROOT) -> subprocess.CompletedProcess[st
         check=False,
         cwd=folder,
         env={**os.environ, "PYTHONPATH": str(ROOT)},
-        timeout=280,
+        timeout=560,
     )
 
 
 @pytest.mark.terraform
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(600)
 @pytest.mark.requirement("EKM-33")
 def test_the_demonstration_meets_every_expectation_on_a_folder_of_the_users_own(tmp_path: Path) -> None:
     source = tmp_path / "mine"

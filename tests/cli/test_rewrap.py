@@ -92,7 +92,7 @@ def test_an_interrupted_move_keeps_what_is_done_and_says_how_to_go_on(
     with pytest.raises(subprocess.TimeoutExpired):
         process.wait(1.8)  # eight calls at two a second take longer
     process.send_signal(by)
-    _, err = process.communicate(timeout=30)
+    _, err = process.communicate(timeout=180)
     assert process.returncode == exit_code
     assert "Traceback" not in err
     assert "`keyturn rotate --to 2` goes on" in err

@@ -199,7 +199,7 @@ def test_a_job_that_is_asked_to_end_does_so_at_once_and_is_told_as_canceled(
         assert process.stdout is not None
         assert "http://127.0.0.1:" in process.stdout.readline()
         process.send_signal(number)
-        out, err = process.communicate(timeout=30)
+        out, err = process.communicate(timeout=180)
     finally:
         process.kill()
         process.wait()

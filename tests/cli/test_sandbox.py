@@ -37,14 +37,14 @@ def served(folder: Path, *arguments: str) -> Iterator[tuple[subprocess.Popen[str
         yield process, int(line.rsplit(":", 1)[1])
     finally:
         process.kill()
-        process.communicate(timeout=20)
+        process.communicate(timeout=180)
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_it_says_when_it_is_ready_and_ends_cleanly(tmp_path: Path, number: int) -> None:
     with served(tmp_path) as (process, port):
         process.send_signal(number)
-        out, err = process.communicate(timeout=20)
+        out, err = process.communicate(timeout=180)
         assert process.returncode == 0
         assert "sandbox stopped" in err
         assert "Traceback" not in out + err

@@ -20,7 +20,7 @@ def run(folder: Path, code: str | None = None, **environment: str) -> subprocess
     command = [sys.executable, "-P", *(("-c", code) if code else ("-m", "stacks"))]
     inherited = {name: value for name, value in os.environ.items() if not name.startswith(("CDKTF_", "KEYTURN_"))}
     return subprocess.run(
-        command, cwd=folder, env=inherited | environment, capture_output=True, text=True, timeout=60, check=False
+        command, cwd=folder, env=inherited | environment, capture_output=True, text=True, timeout=240, check=False
     )
 
 

@@ -19,7 +19,7 @@ from tests.stacks.real_terraform import Workspace
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-pytestmark = [pytest.mark.terraform, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.terraform, pytest.mark.timeout(600)]
 DOCUMENT = Path(__file__).resolve().parents[2] / "docs" / "existing-keys.md"
 DOCUMENTED_KEY = "1234abcd-12ab-34cd-56ef-1234567890ab"
 

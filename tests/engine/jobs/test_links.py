@@ -40,7 +40,7 @@ class Answer:
 
 def fetch(url: str, method: str = "GET", **headers: str) -> Answer:
     parts = urlsplit(url)
-    connection = http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=20)
+    connection = http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=60)
     try:
         connection.request(method, parts.path, headers=headers)
         response = connection.getresponse()
@@ -68,7 +68,7 @@ class Job:
         return self.links[workload].url
 
     def ended(self) -> JobReport:
-        self._thread.join(20)
+        self._thread.join(60)
         assert self.report is not None, "the job goes on"
         return self.report
 
@@ -229,7 +229,7 @@ def test_revoked_while_it_is_given_a_download_breaks_off_and_its_reader_knows(te
     tenant.back_up()
     job = Job(tenant, LinkRequest((BOTH[0],), seconds=1000))
     parts = urlsplit(job.url(BOTH[0]))
-    connection = http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=20)
+    connection = http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=60)
     connection.request("GET", parts.path)
     response = connection.getresponse()
     assert len(response.read(100_000)) == 100_000

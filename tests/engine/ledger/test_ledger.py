@@ -277,9 +277,9 @@ def test_processes_that_make_and_change_one_ledger_at_once_end_with_one_chain(st
     for process in processes:
         process.start()
     for process in processes:
-        process.join(60)
+        process.join(180)
         assert process.exitcode == 0
-    outcomes = sorted(results.get(timeout=10) for _ in processes)
+    outcomes = sorted(results.get(timeout=120) for _ in processes)
     assert "done" in outcomes
     assert set(outcomes) <= {"done", "ConflictError"}
     ledger = reopened(store)

@@ -168,7 +168,7 @@ def test_many_makers_at_once_end_with_one_whole_ledger(tmp_path: Path) -> None:
         arguments = [sys.executable, "-c", program, str(folder)]
         makers = [subprocess.Popen(arguments, cwd=ROOT, stderr=subprocess.PIPE, text=True) for _ in range(4)]
         for maker in makers:
-            _, err = maker.communicate(timeout=60)
+            _, err = maker.communicate(timeout=180)
             assert maker.returncode == 0, err
         assert [path.name for path in (folder / ".keyturn").iterdir() if path.suffix == ".new"] == []
 

@@ -37,7 +37,7 @@ def server() -> Iterator[HttpServer]:
 
 def talk(server: HttpServer, data: bytes, *, half_close: bool = True) -> bytes:
     """Send bytes on a connection of their own and read until the server closes it."""
-    with socket.create_connection(("127.0.0.1", server.port), timeout=10) as connection:
+    with socket.create_connection(("127.0.0.1", server.port), timeout=60) as connection:
         connection.sendall(data)
         if half_close:
             connection.shutdown(socket.SHUT_WR)

@@ -49,7 +49,7 @@ def test_stopping_leaves_nothing_behind() -> None:
     assert not files.exists()
     assert set(threading.enumerate()) <= before
     with pytest.raises(ConnectionRefusedError):
-        socket.create_connection(("127.0.0.1", sandbox.port), timeout=5)
+        socket.create_connection(("127.0.0.1", sandbox.port), timeout=30)
     sandbox.stop()
 
 

@@ -123,7 +123,7 @@ def test_a_sandbox_stops_although_calls_are_held_back() -> None:
         client.start()
         while not any(one.struck for one in sandbox.faults.standing()):
             pass
-    client.join(20)
+    client.join(60)
     assert not client.is_alive()
 
 

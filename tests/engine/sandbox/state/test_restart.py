@@ -85,11 +85,11 @@ def served(state: Path) -> Iterator[Served]:
     try:
         assert process.stdout is not None
         line = process.stdout.readline()
-        assert line.startswith("sandbox ready on"), process.communicate(timeout=20)
+        assert line.startswith("sandbox ready on"), process.communicate(timeout=180)
         yield Served(process, int(line.rsplit(":", 1)[1]))
     finally:
         process.kill()
-        process.communicate(timeout=20)
+        process.communicate(timeout=180)
 
 
 def test_everything_that_was_answered_is_there_after_a_kill(tmp_path: Path) -> None:  # noqa: PLR0915 - one life, told once
@@ -192,7 +192,7 @@ def test_a_second_sandbox_on_the_same_state_is_refused_and_a_later_one_is_not(tm
     state = tmp_path / "state"
     with served(state) as first:
         second = _start(state)
-        out, err = second.communicate(timeout=60)
+        out, err = second.communicate(timeout=180)
         assert second.returncode == 6
         assert "another sandbox is using the state" in err
         assert "Traceback" not in out + err
@@ -276,7 +276,7 @@ def test_a_state_that_cannot_be_read_is_said_and_left_as_it_is(
         connection.close()
     before = file.read_bytes()
     second = _start(state)
-    out, err = second.communicate(timeout=60)
+    out, err = second.communicate(timeout=180)
     assert second.returncode == code, err
     assert words in err
     assert "Traceback" not in out + err
@@ -285,7 +285,7 @@ def test_a_state_that_cannot_be_read_is_said_and_left_as_it_is(
 
 def test_a_state_of_other_accounts_is_refused(left: Path, tmp_path: Path) -> None:
     other = _start(shutil.copytree(left, tmp_path / "state"), "--customer-account-id", "444444444444")
-    _, err = other.communicate(timeout=60)
+    _, err = other.communicate(timeout=180)
     assert other.returncode == 3
     assert CUSTOMER in err
 
