@@ -256,6 +256,84 @@ def test_a_change_that_contradicts_itself_is_refused(plan: PlanBuilder, reason: 
     assert reason in caught.value.message
 
 
+def _disguised(where: str = "resource_changes", **as_what: Any) -> dict[str, Any]:
+    """A plan that destroys generation 1, of which the entry does not say plainly what it is."""
+    plan = PlanBuilder().add(KEY, 1, ("delete",)).plan()
+    (entry,) = plan["resource_changes"]
+    entry |= as_what
+    if where == "deferred_changes":
+        plan |= {"resource_changes": [], where: [{"reason": "unknown", "resource_change": entry}]}
+    elif where == "prior_state":
+        entry["values"] = entry.pop("change")["before"]
+        plan |= {"resource_changes": [], where: {"values": {"root_module": {"resources": [entry]}}}}
+    elif where == "planned_values":
+        plan |= {"resource_changes": [], where: {"root_module": {"resources": [entry]}}}
+    else:
+        plan |= {"resource_changes": [], where: [entry]}
+    return plan
+
+
+AS_DATA = {"mode": "data", "address": "data.aws_kms_key.generation_1"}
+
+
+@pytest.mark.parametrize(
+    ("plan", "reason"),
+    [
+        (_disguised(mode="data"), "is marked as data, and is no data source that is only read"),
+        (_disguised(**AS_DATA), "is marked as data, and is no data source that is only read"),
+        (
+            _disguised("resource_drift", **AS_DATA),
+            "resource_drift[0] (data.aws_kms_key.generation_1) is marked as data",
+        ),
+        (_disguised("deferred_changes", **AS_DATA), "is marked as data"),
+        (_disguised("prior_state", mode="data"), "prior_state (aws_kms_key.generation_1) is marked as data"),
+        (_disguised("planned_values", mode="data"), "planned_values (aws_kms_key.generation_1) is marked as data"),
+        (_disguised(type="AWS_KMS_KEY"), "has the type 'AWS_KMS_KEY', which Terraform never writes so"),
+        (_disguised(type="aws_kms_key "), "has the type 'aws_kms_key ', which Terraform never writes so"),
+        (_disguised(type="AWSCC_kms_key"), "which Terraform never writes so"),
+        (_disguised(type="AWS_CloudFormation_Stack", address="x.y"), "which Terraform never writes so"),
+        (_disguised("prior_state", type="Aws_Kms_Key"), "prior_state has the type 'Aws_Kms_Key'"),
+        (_disguised("planned_values", type="Aws_Kms_Key"), "planned_values has the type 'Aws_Kms_Key'"),
+        (_disguised("deferred_changes", type="Aws_Kms_Key"), "deferred_changes[0] has the type 'Aws_Kms_Key'"),
+        (_disguised(type="aws_s3_bucket"), "has another type than its address: aws_s3_bucket"),
+        (_disguised(type="aws_kms_ciphertext"), "has another type than its address: aws_kms_ciphertext"),
+        (_disguised(type="aws_kms_alias"), "has another type than its address: aws_kms_alias"),
+        (
+            _disguised(type="random_id", address='module.a["x.y"].module.b.aws_kms_key.generation_1[0]'),
+            "has another type than its address: random_id",
+        ),
+        (_disguised(type="random_id", **AS_DATA), "has another type than its address: random_id"),
+    ],
+)
+def test_a_kms_resource_in_disguise_is_refused(plan: dict[str, Any], reason: str) -> None:
+    with pytest.raises(InputError) as caught:
+        _review(plan)
+    assert reason in caught.value.message
+
+
+@pytest.mark.parametrize("mode", [None, "Data", "managed", 5])
+def test_what_is_not_marked_as_data_is_judged(mode: Any) -> None:
+    assert [finding.policy for finding in _review(_disguised(mode=mode)).blocking] == ["generation-destroyed"]
+
+
+@pytest.mark.parametrize("actions", [["read"], ["no-op"]])
+def test_a_data_source_of_a_key_is_no_key(actions: list[str]) -> None:
+    plan = _disguised(**AS_DATA)
+    plan["resource_changes"][0]["change"]["actions"] = actions
+    plan["prior_state"] = _disguised("prior_state", **AS_DATA)["prior_state"]
+    assert _review(plan).verdict is ReviewVerdict.PASS
+
+
+def test_a_module_may_be_named_like_a_kms_resource() -> None:
+    plan = _disguised(type="aws_s3_bucket", address="module.aws_kms_key.aws_s3_bucket.generation_1")
+    assert _review(plan).verdict is ReviewVerdict.PASS
+
+
+def test_an_unread_type_that_is_marked_as_data_and_does_more_than_read_is_judged() -> None:
+    plan = _disguised(type="aws_kms_future", mode="data", address="data.aws_kms_future.generation_1")
+    assert [finding.policy for finding in _review(plan).blocking] == ["unread-kms-resource"]
+
+
 def _with_new_role(attribute: str, provider: dict[str, Any] | None = None, taken: str = "arn") -> dict[str, Any]:
     """A grant of which one principal is a role that the same plan makes, where given by another provider."""
     plan = PlanBuilder().add(KEY, 1, before=OWNER_ONLY).add(GRANT, 1, name="vendor")
