@@ -13,7 +13,6 @@ from engine.errors import ConflictError, ExitCode, InputError, KeyturnError, Ref
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
-    from pathlib import Path
 
     from cli.workspace import Workspace
     from engine.kms import Kms
@@ -21,13 +20,7 @@ if TYPE_CHECKING:
     from engine.lifecycle import Command, TenantState
     from engine.revocation import Done, Found
 
-_SAVED = ".keyturn/revoked-access.json"
 _ATTEMPTS = 5
-
-
-def saved_path(workspace: Workspace) -> Path:
-    """Where what the vendor had is kept until it is given back."""
-    return workspace.folder / _SAVED
 
 
 def connect_by_region() -> Callable[[str], Kms]:

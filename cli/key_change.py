@@ -15,7 +15,8 @@ if TYPE_CHECKING:
     from cli.workspace import Connections, Workspace
     from engine.envelope.data_keys import KeyAccess
     from engine.envelope.ports import DataKeyService
-    from engine.ledger.interface import Actor, Ledger
+    from engine.ledger.actor import Actor
+    from engine.ledger.interface import Ledger
     from engine.lifecycle import TenantState
     from engine.rotation import KeyRecords, Progress, SetAside
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from engine.carry_over import KeyAccess
     from engine.declaration import Declaration
     from engine.kms import Kms
-    from engine.ledger.interface import Actor
+    from engine.ledger.actor import Actor
     from engine.lifecycle import Generation, TenantState
     from engine.situation import Observation
 

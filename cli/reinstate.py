@@ -34,7 +34,6 @@ def command(yes: bool, by: str | None, declaration_path: Path, as_json: bool) ->
         end,
         record,
         require_targets,
-        saved_path,
         told,
     )
     from cli.workspace import load_workspace
@@ -52,7 +51,7 @@ def command(yes: bool, by: str | None, declaration_path: Path, as_json: bool) ->
     found = find_targets(workspace.declaration, state, connect)
     require_targets(found)
     ask(workspace, "reinstate", yes=yes)
-    vendor, saved = workspace.declaration.vendor.account_id, saved_path(workspace)
+    vendor, saved = workspace.declaration.vendor.account_id, workspace.saved_access
     done = told(reinstate_keys(found.targets, vendor, saved, connect), "given back", quiet=as_json)
     troubles: list[KeyturnError] = []
     changed = False
@@ -72,10 +71,9 @@ def command(yes: bool, by: str | None, declaration_path: Path, as_json: bool) ->
 
 def _require_revoked(workspace: Workspace, state: TenantState | None) -> None:
     """Refuse where nothing says that the access was taken away; any trace of an interrupted command does."""
-    from cli.access_change import saved_path
     from engine.errors import RefusedError
 
-    if (state is not None and state.revoked) or workspace.declaration.revoked or saved_path(workspace).exists():
+    if (state is not None and state.revoked) or workspace.declaration.revoked or workspace.saved_access.exists():
         return
     raise RefusedError(
         "revocation",

@@ -14,7 +14,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from engine.access import KeyState
-    from engine.ledger.interface import Actor, Head, Ledger
+    from engine.ledger.actor import Actor
+    from engine.ledger.interface import Head, Ledger
     from engine.lifecycle import Generation
 
 

@@ -49,7 +49,6 @@ def command(way: str, yes: bool, by: str | None, declaration_path: Path, as_json
         reachable_ledger,
         record,
         require_targets,
-        saved_path,
         told,
     )
     from cli.workspace import load_workspace
@@ -72,7 +71,7 @@ def command(way: str, yes: bool, by: str | None, declaration_path: Path, as_json
     vendor = workspace.declaration.vendor.account_id
 
     def take_away(targets: Iterable[Target]) -> tuple[Done, ...]:
-        acts = revoke_keys(targets, Way(way), vendor, saved_path(workspace), connect)
+        acts = revoke_keys(targets, Way(way), vendor, workspace.saved_access, connect)
         return told(acts, "disabled" if way == "disable" else "taken away", quiet=as_json)
 
     done = take_away(found.targets)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from cli.main import VERSION
 from engine.declaration import load_declaration
 from engine.errors import InputError, RefusedError
-from engine.ledger.interface import Actor
+from engine.ledger.actor import Actor
 from engine.ledger.opening import open_ledger
 from engine.lifecycle import Refusal, decide
 
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from engine.validation import Callers
 
 EVENTS = ".keyturn/events.jsonl"
+_SAVED_ACCESS = ".keyturn/revoked-access.json"
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +47,11 @@ class Workspace:
     def folder(self) -> Path:
         """The declaration's folder."""
         return self.path.parent
+
+    @property
+    def saved_access(self) -> Path:
+        """Where what the vendor had is kept, after a revocation, until it is given back."""
+        return self.folder / _SAVED_ACCESS
 
     def ledger(self) -> Ledger:
         """The tenant's ledger.
@@ -212,13 +218,12 @@ def _own_files(workspace: Workspace) -> tuple[Path, ...]:
 
     The declaration is among it: an older one could undo a revocation, or name an earlier generation as current.
     """
-    from cli.access_change import saved_path
     from engine.jobs.own_places import sqlite_files
     from engine.ledger.opening import SqliteLocation, ledger_location
 
     location = ledger_location(workspace.declaration, workspace.folder)
     ledger = sqlite_files(location.path) if isinstance(location, SqliteLocation) else ()
-    return (workspace.path, *ledger, workspace.folder / EVENTS, saved_path(workspace))
+    return (workspace.path, *ledger, workspace.folder / EVENTS, workspace.saved_access)
 
 
 @contextmanager

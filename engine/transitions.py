@@ -9,7 +9,8 @@ from engine.lifecycle import Refusal, decide
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from engine.ledger.interface import Actor, Head, Ledger
+    from engine.ledger.actor import Actor
+    from engine.ledger.interface import Head, Ledger
     from engine.lifecycle import Command
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from engine.arn import KeyArn
 from engine.declaration import Declaration, parse_declaration
-from engine.ledger.interface import Actor
+from engine.ledger.actor import Actor
 from engine.ledger.sqlite import SqliteLedger
 from engine.lifecycle import TenantState
 

@@ -13,7 +13,7 @@ from engine.jobs.operation import JobContext
 from engine.jobs.patience import Patience
 from engine.jobs.sample_tenant import TenantSize, make_sample_tenant
 from engine.jobs.vault import open_or_create_vault
-from engine.ledger.interface import Actor
+from engine.ledger.actor import Actor
 from engine.ledger.opening import initial_state
 from engine.ledger.sqlite import create_sqlite_ledger
 from engine.lifecycle import Enable, Register

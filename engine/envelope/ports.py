@@ -1,4 +1,4 @@
-"""What envelope encryption asks of a key management service, so that a simulator can stand in for AWS KMS."""
+"""What envelope encryption asks of others: of a key management service, so that a simulator can stand in; of a file."""
 
 from __future__ import annotations
 
@@ -8,6 +8,14 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from engine.kms import KeyDetails, WrappedBytes
+
+
+class Sink(Protocol):
+    """Where the ciphertext goes: a file or anything like one."""
+
+    def write(self, data: memoryview, /) -> int:
+        """Take bytes, and say how many of them were taken."""
+        ...
 
 
 class DataKeyService(Protocol):

@@ -33,15 +33,9 @@ if TYPE_CHECKING:
 
     from typing_extensions import Buffer
 
+    from engine.envelope.ports import Sink
+
 _ZEROS = bytes(PLAINTEXT_BYTES)
-
-
-class Sink(Protocol):
-    """Where the ciphertext goes: a file or anything like one."""
-
-    def write(self, data: memoryview, /) -> int:
-        """Take bytes, and say how many of them were taken."""
-        ...
 
 
 class Source(Protocol):

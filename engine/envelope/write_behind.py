@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from engine.envelope.segments import SEGMENT_BYTES
 
 if TYPE_CHECKING:
-    from engine.envelope.stream import Sink
+    from engine.envelope.ports import Sink
 
 _BUFFERS = 4
 

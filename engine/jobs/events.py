@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     from engine.catalogue import Workflow
     from engine.jobs.report import WorkloadResult
-    from engine.ledger.interface import Actor
+    from engine.ledger.actor import Actor
 
 SCHEMA_VERSION = "1.0"
 

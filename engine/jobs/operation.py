@@ -35,7 +35,8 @@ if TYPE_CHECKING:
 
     from engine.declaration import Declaration
     from engine.jobs.vault import Vault
-    from engine.ledger.interface import Actor, DataKey, Ledger
+    from engine.ledger.actor import Actor
+    from engine.ledger.interface import DataKey, Ledger
 
 _ATTEMPTS = 5
 _Answer = TypeVar("_Answer")

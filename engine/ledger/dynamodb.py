@@ -81,9 +81,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
     from datetime import datetime
 
+    from engine.ledger.actor import Actor
     from engine.ledger.contents import LedgerContents
     from engine.ledger.dynamodb_items import Item
-    from engine.ledger.interface import Actor
     from engine.lifecycle import TenantState, Transition
 
 _ATTEMPTS = 50  # appends that others came before; each means that somebody else got on

@@ -15,43 +15,20 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
-
-from engine.kms.requests import KmsRequests
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
     from datetime import datetime
 
     from engine.catalogue import Custody
-    from engine.kms.requests import RequestLog
+    from engine.ledger.actor import Actor
     from engine.ledger.journal import JournalEntry
     from engine.lifecycle import TenantState, Transition
 
 PAYLOAD, LEGAL_HOLD = "payload", "legal_hold"
 PURPOSES = (PAYLOAD, LEGAL_HOLD)
-
-
-@dataclass(frozen=True, slots=True)
-class Actor:
-    """Who does it.
-
-    Attributes:
-        identity: The principal that AWS STS tells.
-        command: The command.
-        version: The version of Keyturn.
-        requests: Collects the ids of its requests to AWS KMS, for the journal; None where it makes none.
-    """
-
-    identity: str
-    command: str
-    version: str
-    requests: RequestLog | None = field(default=None, compare=False, repr=False)
-
-    def kms_requests(self) -> KmsRequests:
-        """The requests to AWS KMS that its next journal entry rests on."""
-        return KmsRequests() if self.requests is None else self.requests.take()
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
     from datetime import datetime
 
-    from engine.ledger.interface import Actor
+    from engine.ledger.actor import Actor
 
 GENESIS = "0" * 64
 

@@ -21,8 +21,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from engine.declaration import Declaration
+    from engine.ledger.actor import Actor
     from engine.ledger.contents import LedgerContents
-    from engine.ledger.interface import Actor, Ledger
+    from engine.ledger.interface import Ledger
 
 _SQLITE, _DYNAMODB = "sqlite:///", "dynamodb://"
 

@@ -35,7 +35,8 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from engine.declaration import Declaration
-    from engine.ledger.interface import Actor, DataKey
+    from engine.ledger.actor import Actor
+    from engine.ledger.interface import DataKey
     from engine.ledger.journal import JournalEntry
     from engine.lifecycle import TenantState
 

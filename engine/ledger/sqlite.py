@@ -18,7 +18,7 @@ from engine.durable import synchronise
 from engine.errors import DamagedError, InputError, MachineError
 from engine.ledger.conflicts import has_data_key, lost_race, not_empty, require_current, superseded
 from engine.ledger.heads import read_head
-from engine.ledger.interface import Actor, Census, CensusRow, DataKey, Head
+from engine.ledger.interface import Census, CensusRow, DataKey, Head
 from engine.ledger.journal import GENESIS, JournalEntry, make_entry, read_entry
 from engine.ledger.sqlite_connection import RESTORE, connect, translated
 from engine.ledger.sqlite_schema import make_schema, require_schema
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from datetime import datetime
     from pathlib import Path
 
+    from engine.ledger.actor import Actor
     from engine.ledger.contents import LedgerContents
     from engine.lifecycle import TenantState, Transition
 

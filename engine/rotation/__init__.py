@@ -23,7 +23,8 @@ of its own, so that little is done twice. A repeated ReEncrypt is harmless; two 
 with the wrapping of one of them.
 """
 
+from engine.rotation.job import KeyRecords
 from engine.rotation.report import Progress, RewrapReport, SetAside
-from engine.rotation.rewrap import KeyRecords, Rewrap
+from engine.rotation.rewrap import Rewrap
 
 __all__ = ["KeyRecords", "Progress", "Rewrap", "RewrapReport", "SetAside"]

@@ -2,68 +2,30 @@
 
 from __future__ import annotations
 
-import time
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from engine.errors import ConflictError
 from engine.lifecycle import FinishRewrap
+from engine.rotation.job import RewrapJob
 from engine.rotation.report import RewrapReport
 from engine.rotation.worker import Worker, is_finished
 from engine.transitions import carry_out
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-    from datetime import datetime
+    from collections.abc import Callable
 
     from engine.arn import KeyArn
-    from engine.envelope.data_keys import KeyAccess
-    from engine.envelope.ports import DataKeyService
-    from engine.ledger.interface import Actor, Census, DataKey, Head, Ledger
+    from engine.ledger.interface import Census, Head
     from engine.lifecycle import Rotation
     from engine.rotation.report import Progress, SetAside
 
-DEFAULT_PAGE = 200
-STORE_SECONDS = 0.25
 _ATTEMPTS = 10
 
 
-class KeyRecords(Protocol):
-    """Where wrapped data keys are kept beside the ledger: the vault, which carries what it needs to be read."""
-
-    def put_key_records(self, data_keys: Sequence[DataKey]) -> None:
-        """Keep a copy of each of these wrapped data keys."""
-        ...
-
-
 @dataclass(frozen=True, slots=True)
-class Rewrap:
-    """A rewrap of one tenant.
-
-    Attributes:
-        ledger: The tenant's ledger, with a rotation in flight.
-        tenant: The tenant's name.
-        access: With whose credentials keys are used.
-        records: Where wrapped data keys are kept beside the ledger.
-        actor: Who does it.
-        clock: Tells the time in UTC.
-        page: How many data keys are read, and stored, at a time at most.
-        target: Who uses the new key, where those of `access` may not use both: the data keys are then
-            decrypted with the one and encrypted with the other.
-        monotonic: Tells seconds that only grow.
-        store_seconds: What is moved and proved is stored after so many seconds, a whole page or not.
-    """
-
-    ledger: Ledger
-    tenant: str
-    access: KeyAccess
-    records: KeyRecords
-    actor: Actor
-    clock: Callable[[], datetime]
-    page: int = DEFAULT_PAGE
-    target: DataKeyService | None = None
-    monotonic: Callable[[], float] = time.monotonic
-    store_seconds: float = STORE_SECONDS
+class Rewrap(RewrapJob):
+    """A rewrap of one tenant."""
 
     def run(
         self,

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from engine.ledger.interface import DataKey, Head
     from engine.lifecycle import Rotation, TenantState
-    from engine.rotation.rewrap import Rewrap
+    from engine.rotation.job import RewrapJob
 
 _OF_ONE_KEY = {KeyFailure.REVOKED, KeyFailure.DENIED}
 _RECOUNT_SECONDS = 20.0
@@ -42,7 +42,7 @@ class Worker:
 
     def __init__(
         self,
-        job: Rewrap,
+        job: RewrapJob,
         state: TenantState,
         rotation: Rotation,
         target_arn: str,
