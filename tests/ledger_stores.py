@@ -16,18 +16,20 @@ import boto3
 import pytest
 from botocore.config import Config
 
-from engine.ledger.dynamodb import DynamoDbLedger, create_dynamodb_ledger, open_dynamodb_ledger
 from engine.ledger.dynamodb_client import DynamoDbTable
 from engine.ledger.dynamodb_items import data_key_item, data_key_key, journal_key
+from engine.ledger.dynamodb_making import create_dynamodb_ledger, open_dynamodb_ledger
 from engine.ledger.dynamodb_table import CENSUS_KEY, TABLE, TableDefinition
-from engine.ledger.sqlite import SqliteLedger, create_sqlite_ledger, open_sqlite_ledger
+from engine.ledger.sqlite_making import create_sqlite_ledger, open_sqlite_ledger
 from tests.builders import ACTOR, NOW, REGION, cloud_state, store_altered
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
 
+    from engine.ledger.dynamodb import DynamoDbLedger
     from engine.ledger.interface import DataKey, Ledger
+    from engine.ledger.sqlite import SqliteLedger
     from engine.lifecycle import TenantState
     from tests.sandbox_fixtures import Account
 

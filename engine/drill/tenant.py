@@ -15,7 +15,7 @@ from engine.jobs.sample_tenant import TenantSize, make_sample_tenant
 from engine.jobs.vault import open_or_create_vault
 from engine.ledger.actor import Actor
 from engine.ledger.opening import initial_state
-from engine.ledger.sqlite import create_sqlite_ledger
+from engine.ledger.sqlite_making import create_sqlite_ledger
 from engine.lifecycle import Enable, Register
 from engine.transitions import carry_out
 

@@ -31,6 +31,12 @@ if TYPE_CHECKING:
 
 Item = dict[str, dict[str, Any]]
 
+# The condition of a write where nothing may stand yet.
+NEW = {
+    "ConditionExpression": "attribute_not_exists(#partition)",
+    "ExpressionAttributeNames": {"#partition": PARTITION_KEY},
+}
+
 RESTORE = "bring the table back by its point-in-time recovery, or `keyturn ledger recover` into another table"
 
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, assert_never
 
 from engine.declaration import DeclaredState
 from engine.errors import DamagedError, InputError
-from engine.ledger.sqlite import create_sqlite_ledger, open_sqlite_ledger, restore_sqlite_ledger
+from engine.ledger.sqlite_making import create_sqlite_ledger, open_sqlite_ledger, restore_sqlite_ledger
 from engine.lifecycle import TenantState
 
 if TYPE_CHECKING:
@@ -88,8 +88,8 @@ def open_ledger(declaration: Declaration, folder: Path) -> Ledger | None:
         case SqliteLocation(path):
             ledger: Ledger | None = open_sqlite_ledger(path) if path.exists() else None
         case DynamoDbLocation(table, region):
-            from engine.ledger.dynamodb import open_dynamodb_ledger
             from engine.ledger.dynamodb_client import connect_table
+            from engine.ledger.dynamodb_making import open_dynamodb_ledger
 
             ledger = open_dynamodb_ledger(connect_table(region, table), declaration.tenant)
         case location:
@@ -115,8 +115,8 @@ def open_or_create_ledger(
         case SqliteLocation(path):
             ledger: Ledger = create_sqlite_ledger(path, state, actor, at)
         case DynamoDbLocation(table, region):
-            from engine.ledger.dynamodb import create_dynamodb_ledger
             from engine.ledger.dynamodb_client import connect_table
+            from engine.ledger.dynamodb_making import create_dynamodb_ledger
 
             ledger = create_dynamodb_ledger(connect_table(region, table), state, actor, at)
         case location:
@@ -180,8 +180,8 @@ def restore_ledger(declaration: Declaration, folder: Path, contents: LedgerConte
         case SqliteLocation(path):
             restore_sqlite_ledger(path, contents)
         case DynamoDbLocation(table, region):
-            from engine.ledger.dynamodb import restore_dynamodb_ledger
             from engine.ledger.dynamodb_client import connect_table
+            from engine.ledger.dynamodb_making import restore_dynamodb_ledger
 
             restore_dynamodb_ledger(connect_table(region, table), contents)
         case location:

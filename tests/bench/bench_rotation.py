@@ -36,7 +36,7 @@ from engine.envelope.pacing import Pace, PacedService, TokenBucket
 from engine.jobs.vault import open_or_create_vault
 from engine.kms import Kms, WrappedBytes
 from engine.ledger.interface import DataKey
-from engine.ledger.sqlite import create_sqlite_ledger
+from engine.ledger.sqlite_making import create_sqlite_ledger
 from engine.lifecycle import Confirm, Enable, FinishRewrap, Observe, Register, Rotate
 from engine.rotation import Rewrap
 from engine.times import format_time

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from engine.access import KeyState
-from engine.ledger.sqlite import open_sqlite_ledger
+from engine.ledger.sqlite_making import open_sqlite_ledger
 from engine.lifecycle import Observe
 from engine.transitions import carry_out
 from stacks.key_policy import RETENTION_SID

@@ -14,7 +14,7 @@ from engine.declaration import load_declaration
 from engine.envelope.data_keys import PAYLOAD, opened
 from engine.ledger.journal import verify_chain
 from engine.ledger.opening import SqliteLocation, ledger_location
-from engine.ledger.sqlite import open_sqlite_ledger
+from engine.ledger.sqlite_making import open_sqlite_ledger
 from engine.lifecycle import GenerationState, Mode, TenantState
 from engine.sandbox import Identity
 from tests.builders import DECLARATION, declared_generations

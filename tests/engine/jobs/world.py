@@ -18,7 +18,7 @@ from engine.jobs.operation import JobContext
 from engine.jobs.patience import Patience
 from engine.jobs.restore import RestoreRequest, restore
 from engine.jobs.vault import Vault, open_or_create_vault
-from engine.ledger.sqlite import create_sqlite_ledger
+from engine.ledger.sqlite_making import create_sqlite_ledger
 from engine.lifecycle import Enable, Mode, Register, Rotate
 from engine.transitions import carry_out
 from tests.builders import ACTOR, NOW, VENDOR, cloud_state, declaration, key_arn

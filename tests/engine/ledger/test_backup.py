@@ -11,9 +11,9 @@ import pytest
 
 from engine.errors import ConflictError, DamagedError, InputError, KeyturnError
 from engine.ledger.backup import read_backup, write_backup
-from engine.ledger.dynamodb import restore_dynamodb_ledger
 from engine.ledger.dynamodb_items import journal_key
-from engine.ledger.sqlite import restore_sqlite_ledger
+from engine.ledger.dynamodb_making import restore_dynamodb_ledger
+from engine.ledger.sqlite_making import restore_sqlite_ledger
 from engine.ledger.verification import verify_data_keys, verify_journal
 from engine.lifecycle import Confirm, FinishRewrap, Revoke
 from engine.transitions import carry_out

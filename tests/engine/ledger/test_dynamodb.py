@@ -9,9 +9,10 @@ import pytest
 from botocore.exceptions import ClientError, ReadTimeoutError
 
 from engine.errors import AwsError, ConflictError, DamagedError, InputError
-from engine.ledger.dynamodb import DynamoDbLedger, open_dynamodb_ledger
+from engine.ledger.dynamodb import DynamoDbLedger
 from engine.ledger.dynamodb_client import DynamoDbTable
 from engine.ledger.dynamodb_items import head_key
+from engine.ledger.dynamodb_making import open_dynamodb_ledger
 from engine.ledger.dynamodb_table import TABLE
 from engine.ledger.opening import open_ledger, open_or_create_ledger
 from engine.lifecycle import Register

@@ -19,8 +19,8 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 
 from engine.catalogue import Custody
 from engine.errors import ConflictError, RefusedError
-from engine.ledger.dynamodb import create_dynamodb_ledger
-from engine.ledger.sqlite import create_sqlite_ledger
+from engine.ledger.dynamodb_making import create_dynamodb_ledger
+from engine.ledger.sqlite_making import create_sqlite_ledger
 from engine.ledger.verification import verify_data_keys, verify_journal
 from engine.lifecycle import Confirm, Enable, FinishRewrap, Register, Reinstate, Revoke, Rotate, Transition, decide
 from engine.transitions import carry_out

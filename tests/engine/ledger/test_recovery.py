@@ -11,7 +11,7 @@ import pytest
 from engine.catalogue import Custody
 from engine.errors import DamagedError, InputError, RefusedError
 from engine.ledger.recovery import Recovered, plan_recovery
-from engine.ledger.sqlite import create_sqlite_ledger, open_sqlite_ledger, restore_sqlite_ledger
+from engine.ledger.sqlite_making import create_sqlite_ledger, open_sqlite_ledger, restore_sqlite_ledger
 from engine.ledger.verification import verify_data_keys, verify_journal
 from engine.lifecycle import Confirm, FinishRewrap, GenerationState, Mode, Retire, Rotate
 from engine.lifecycle.commands import LastUse, LastUseKnowledge

@@ -18,8 +18,8 @@ import pytest
 from engine.errors import DamagedError, InputError, MachineError
 from engine.ledger import sqlite_connection
 from engine.ledger.opening import open_ledger, open_or_create_ledger
-from engine.ledger.sqlite import create_sqlite_ledger, open_sqlite_ledger, restore_sqlite_ledger
 from engine.ledger.sqlite_connection import connect
+from engine.ledger.sqlite_making import create_sqlite_ledger, open_sqlite_ledger, restore_sqlite_ledger
 from engine.ledger.sqlite_schema import STEPS, require_schema
 from engine.ledger.verification import verify_data_keys, verify_journal
 from engine.lifecycle import Register
@@ -87,14 +87,14 @@ def test_a_maker_that_is_killed_leaves_nothing_in_the_ledgers_place(tmp_path: Pa
     program = (
         "import os, signal, sys\n"
         "from pathlib import Path\n"
-        "from engine.ledger import sqlite\n"
+        "from engine.ledger import sqlite_making\n"
         "from tests.builders import ACTOR, NOW, cloud_state\n"
-        "build = sqlite._build\n"
+        "build = sqlite_making._build\n"
         "def killed(*arguments):\n"
         "    build(*arguments)\n"
         "    os.kill(os.getpid(), signal.SIGKILL)\n"
-        "sqlite._build = killed\n"
-        "sqlite.create_sqlite_ledger(Path(sys.argv[1]), cloud_state(), ACTOR, NOW)\n"
+        "sqlite_making._build = killed\n"
+        "sqlite_making.create_sqlite_ledger(Path(sys.argv[1]), cloud_state(), ACTOR, NOW)\n"
     )
     result = subprocess.run([sys.executable, "-c", program, str(path)], check=False, cwd=ROOT)
     assert result.returncode == -signal.SIGKILL
@@ -250,7 +250,7 @@ def in_a_folder_of_nobodys(program: str, folder: Path) -> subprocess.CompletedPr
         "import os, sys\n"
         "from pathlib import Path\n"
         "from engine.errors import MachineError\n"
-        "from engine.ledger.sqlite import create_sqlite_ledger, open_sqlite_ledger\n"
+        "from engine.ledger.sqlite_making import create_sqlite_ledger, open_sqlite_ledger\n"
         "from engine.lifecycle import Register\n"
         "from engine.transitions import carry_out\n"
         "from tests.builders import ACTOR, NOW, cloud_state, key_arn\n"
@@ -303,7 +303,7 @@ def test_a_full_disk_is_said_and_nothing_changes(tmp_path: Path) -> None:
         "import resource, signal, sys\n"
         "from pathlib import Path\n"
         "from engine.errors import MachineError\n"
-        "from engine.ledger.sqlite import open_sqlite_ledger\n"
+        "from engine.ledger.sqlite_making import open_sqlite_ledger\n"
         "from tests.builders import ACTOR, NOW\n"
         "from tests.engine.ledger.test_ledger import data_key\n"
         "signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"

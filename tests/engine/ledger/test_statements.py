@@ -10,7 +10,7 @@ import pytest
 
 from engine.errors import RefusedError
 from engine.evidence import Origin
-from engine.ledger.sqlite import SqliteLedger, create_sqlite_ledger
+from engine.ledger.sqlite_making import create_sqlite_ledger
 from engine.ledger.statements import make_certificate, make_checkpoint, make_evidence
 from engine.lifecycle import Confirm, Enable, FinishRewrap, GenerationState, Register, Rotate
 from engine.transitions import carry_out
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from engine.evidence import Evidence
+    from engine.ledger.sqlite import SqliteLedger
     from engine.lifecycle import Command
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from engine.errors import ConflictError, RefusedError
-from engine.ledger.sqlite import create_sqlite_ledger
+from engine.ledger.sqlite_making import create_sqlite_ledger
 from engine.lifecycle import GenerationState
 from engine.transitions import carry_out
 from tests.builders import ACTOR, NOW, cloud_state

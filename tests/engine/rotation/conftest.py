@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from engine.ledger.sqlite import create_sqlite_ledger
+from engine.ledger.sqlite_making import create_sqlite_ledger
 from tests.builders import ACTOR, NOW, cloud_state, key_arn
 from tests.engine.rotation.tenant import SERVICE, FailingKms, Tenant
 

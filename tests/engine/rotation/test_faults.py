@@ -9,7 +9,7 @@ import pytest
 from engine.arn import parse_key_arn
 from engine.envelope.data_keys import PAYLOAD, make_data_key, opened, wipe
 from engine.errors import KeyAccessError, KeyFailure
-from engine.ledger.sqlite import create_sqlite_ledger
+from engine.ledger.sqlite_making import create_sqlite_ledger
 from engine.lifecycle import Enable, Register
 from engine.rotation import Rewrap
 from engine.transitions import carry_out

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from engine.access.model import KeyState
 from engine.envelope.data_keys import PAYLOAD, make_data_key, opened
 from engine.errors import ConflictError, KeyAccessError, KeyFailure, RefusedError
-from engine.ledger.sqlite import create_sqlite_ledger
+from engine.ledger.sqlite_making import create_sqlite_ledger
 from engine.lifecycle import Confirm, Enable, FinishRewrap, Register, Rotate
 from engine.rotation import Progress, Rewrap
 from engine.transitions import carry_out

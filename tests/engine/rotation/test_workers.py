@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from engine.envelope.data_keys import KeyAccess
 from engine.errors import KeyAccessError, KeyFailure
-from engine.ledger.sqlite import open_sqlite_ledger
+from engine.ledger.sqlite_making import open_sqlite_ledger
 from engine.rotation.slices import slices
 from tests.builders import key_arn
 from tests.engine.rotation.tenant import SERVICE, FailingKms, Tenant
