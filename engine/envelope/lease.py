@@ -83,11 +83,13 @@ class KeyLease:
     def message_cipher(self, message: Message) -> AESGCM:
         """The cipher of a message, for one segment. Raises as `check`."""
         with self._lock:
-            data_key = self._usable()
-            cipher = self._ciphers.get(message)
-            if cipher is None:
-                cipher = self._ciphers[message] = derived_cipher(data_key, message)
-            return cipher
+            return self._cipher(self._usable(), message)
+
+    def cipher_at_hand(self, message: Message) -> AESGCM | None:
+        """As `message_cipher`, or None where the data key would have to be unwrapped for it, or is wiped for good."""
+        with self._lock:
+            data_key = self._data_key if self._monotonic() < self._until else None
+            return None if data_key is None else self._cipher(data_key, message)
 
     def forget(self, message: Message) -> None:
         """Let go of the cipher of a message that is over."""
@@ -107,6 +109,12 @@ class KeyLease:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+    def _cipher(self, data_key: bytearray, message: Message) -> AESGCM:
+        cipher = self._ciphers.get(message)
+        if cipher is None:
+            cipher = self._ciphers[message] = derived_cipher(data_key, message)
+        return cipher
 
     def _usable(self) -> bytearray:
         if self._closed:

@@ -4,8 +4,8 @@ Each segment is authenticated together with its number and with whether it is th
 what stood at this place of this message. That nothing is missing behind the range is not proved by reading
 the range: who needs that reads to the end, or front to back with `engine.envelope.stream`.
 
-The segments of a long range are opened a few ahead, in a thread. What was opened ahead comes out only while the
-data key may still be used.
+The segments of a long range are opened a few ahead, in a thread, while the data key is at hand. What was opened ahead
+comes out only while the data key may still be used.
 """
 
 from __future__ import annotations
@@ -87,12 +87,10 @@ class RandomAccessReader:
         end = offset + length
         if offset < 0 or length < 0 or end > self.size:
             raise DamagedError(f"{self._name} is damaged: it ends before byte {end} of its content")
-        self._stop_ahead()
         try:
-            self._go_ahead(offset, end)
             while offset < end:
                 number = segment_at(offset)
-                opened = self._segment(number)
+                opened = self._segment(number, segment_at(end - 1) + 1)
                 start = offset - plaintext_start(number)
                 piece = opened[start : start + end - offset]
                 yield piece.toreadonly()
@@ -112,25 +110,31 @@ class RandomAccessReader:
         if self._cipher is not None:
             self._cipher.forget()
 
-    def _segment(self, number: int) -> memoryview:
+    def _segment(self, number: int, behind: int) -> memoryview:
+        """The segment of this number, where those before `behind` are wanted next."""
         if self._opened_number != number:
             self._opened_number = None
-            if self._ahead is None:
+            taken = self._take_ahead(number, behind)
+            if taken is None:
                 self._open(number, self._opened)
             else:
-                self._opened = self._ahead.take(self._opened)
+                self._opened = taken
                 self._header_read().check()
             self._opened_number = number
         return self._opened[: self._plaintext_bytes(number)]
 
-    def _go_ahead(self, offset: int, end: int) -> None:
-        """Begin to open the segments of a range that has many, but for one that is open."""
-        first, behind = segment_at(offset), segment_at(end - 1) + 1
-        if first == self._opened_number:
-            first += 1
-        if behind - first >= _LONG:
+    def _take_ahead(self, number: int, behind: int) -> memoryview | None:
+        """The segment of this number as it was opened ahead, or None where it was not, and nothing is being read."""
+        if self._ahead is None or not self._ahead.comes_to(number):
+            self._stop_ahead()  # another range was begun meanwhile
+            if behind - number < _LONG:
+                return None
             self._header_read()
-            self._ahead = ReadAhead(self._open, range(first, behind))
+            self._ahead = ReadAhead(self._open_at_hand, range(number, behind))
+        taken = self._ahead.take(self._opened)
+        if taken is None:
+            self._stop_ahead()
+        return taken
 
     def _stop_ahead(self) -> None:
         if self._ahead is not None:
@@ -138,12 +142,21 @@ class RandomAccessReader:
             self._ahead = None
 
     def _open(self, number: int, into: memoryview) -> None:
-        """Read and open a segment; one thread at a time does."""
-        cipher = self._header_read()
+        cipher, sealed = self._header_read(), self._read_sealed(number)
+        cipher.open(number, sealed, into[: len(sealed) - TAG_BYTES], last=self._is_last(number))
+
+    def _open_at_hand(self, number: int, into: memoryview) -> bool:
+        cipher, sealed = self._header_read(), self._read_sealed(number)
+        return cipher.open_at_hand(number, sealed, into[: len(sealed) - TAG_BYTES], last=self._is_last(number))
+
+    def _read_sealed(self, number: int) -> memoryview:
+        """Read a segment as it is stored; one thread at a time does."""
         sealed = self._sealed[: self._plaintext_bytes(number) + TAG_BYTES]
         self._read(number * SEGMENT_BYTES + (0 if number else HEADER_BYTES), sealed)
-        last = number == segment_count(self._ciphertext_bytes) - 1
-        cipher.open(number, sealed, into[: len(sealed) - TAG_BYTES], last=last)
+        return sealed
+
+    def _is_last(self, number: int) -> bool:
+        return number == segment_count(self._ciphertext_bytes) - 1
 
     def _plaintext_bytes(self, number: int) -> int:
         start = number * SEGMENT_BYTES + (0 if number else HEADER_BYTES)

@@ -63,6 +63,10 @@ class KeySource(Protocol):
         """
         ...
 
+    def cipher_at_hand(self, message: Message) -> AESGCM | None:
+        """As `message_cipher`, or None where the data key would have to be unwrapped for it."""
+        ...
+
     def forget(self, message: Message) -> None:
         """Let go of the cipher of a message that is over."""
         ...
@@ -80,6 +84,10 @@ class HeldKey:
         if message not in self._ciphers:
             self._ciphers[message] = derived_cipher(self._data_key, message)
         return self._ciphers[message]
+
+    def cipher_at_hand(self, message: Message) -> AESGCM | None:
+        """The cipher of a message, which is always at hand."""
+        return self.message_cipher(message)
 
     def forget(self, message: Message) -> None:
         """Let go of the cipher of a message."""
@@ -151,15 +159,14 @@ class SegmentCipher:
             DamagedError: It is not what was sealed, at this place, for this message. The buffer's content
                 is then without meaning and must not be used.
         """
-        try:
-            self._keys.message_cipher(self._message).decrypt_into(
-                self._nonce(number, last=last), ciphertext, None, into
-            )
-        except InvalidTag as error:
-            raise DamagedError(
-                f"{self._name} is damaged: segment {number} is not what was stored there",
-                "another snapshot may hold the same data",
-            ) from error
+        self._open(self._keys.message_cipher(self._message), number, ciphertext, into, last=last)
+
+    def open_at_hand(self, number: int, ciphertext: memoryview, into: memoryview, *, last: bool) -> bool:
+        """As `open`, but False where the data key would have to be unwrapped for it."""
+        cipher = self._keys.cipher_at_hand(self._message)
+        if cipher is not None:
+            self._open(cipher, number, ciphertext, into, last=last)
+        return cipher is not None
 
     def check(self) -> None:
         """Make sure that the data key may be used now; raises `KeyAccessError` where it may not."""
@@ -168,6 +175,15 @@ class SegmentCipher:
     def forget(self) -> None:
         """Let go of the message's key."""
         self._keys.forget(self._message)
+
+    def _open(self, cipher: AESGCM, number: int, ciphertext: memoryview, into: memoryview, *, last: bool) -> None:
+        try:
+            cipher.decrypt_into(self._nonce(number, last=last), ciphertext, None, into)
+        except InvalidTag as error:
+            raise DamagedError(
+                f"{self._name} is damaged: segment {number} is not what was stored there",
+                "another snapshot may hold the same data",
+            ) from error
 
     def _nonce(self, number: int, *, last: bool) -> bytes:
         if number >= _MOST_SEGMENTS:

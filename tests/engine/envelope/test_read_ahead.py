@@ -87,6 +87,57 @@ def test_what_was_opened_ahead_does_not_come_out_once_the_key_may_not_be_used() 
     reader.close()
 
 
+class Expiring(Revocable):
+    """A key that has to be unwrapped again, by whoever reads and by no thread of ours."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.at_hand = True
+        self.unwrapped_in: list[threading.Thread] = []
+
+    def message_cipher(self, message: Message) -> AESGCM:
+        if not self.at_hand:
+            self.unwrapped_in.append(threading.current_thread())
+            self.at_hand = True
+        return super().message_cipher(message)
+
+    def cipher_at_hand(self, message: Message) -> AESGCM | None:
+        return super().message_cipher(message) if self.at_hand else None
+
+
+class Slow(InMemory):
+    """A source that is slower than whoever takes what was read."""
+
+    def read_at(self, offset: int, buffer: memoryview, /) -> int:
+        threading.Event().wait(0.01)
+        return super().read_at(offset, buffer)
+
+
+def test_whoever_reads_unwraps_the_key_again_and_no_other_thread() -> None:
+    """The unwrapping may wait for an outage of KMS to end: only then can it be interrupted."""
+    keys = Expiring()
+    reader = RandomAccessReader(keys, CONTEXT, Slow(SEALED), len(SEALED))
+    taken = bytearray()
+    for number, piece in enumerate(reader.pieces(0, len(MANY))):
+        taken += piece
+        keys.at_hand = number % 3 != 0
+    reader.close()
+    assert taken == MANY
+    assert set(keys.unwrapped_in) == {threading.current_thread()}
+
+
+def test_ranges_that_are_read_in_turns_are_each_the_plaintexts() -> None:
+    reader, _ = random_access(SEALED)
+    half = len(MANY) // 2
+    ranges = [reader.pieces(0, half + 100), reader.pieces(half, len(MANY) - half)]
+    taken = [bytearray(), bytearray()]
+    for _ in range(10):
+        for pieces, so_far in zip(ranges, taken, strict=True):
+            so_far.extend(next(pieces, b""))
+    reader.close()
+    assert taken == [MANY[: half + 100], MANY[half:]]
+
+
 def test_no_thread_and_no_plaintext_stays_behind() -> None:
     before = threading.active_count()
     reader, source = random_access(SEALED)
