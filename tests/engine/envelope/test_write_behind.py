@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import io
+import resource
 import threading
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -12,6 +15,9 @@ from engine.envelope.stream import EncryptingWriter
 from engine.envelope.write_behind import WriteBehind
 from engine.errors import MachineError
 from tests.engine.envelope.payloads import CONTEXT, KEY, SIZES, content, reading
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 
 @pytest.mark.parametrize("size", [*SIZES, 9 * SEGMENT_BYTES + 5])
@@ -68,6 +74,36 @@ def test_a_failure_at_the_very_end_is_told_by_the_finish() -> None:
         writer.write(content(3 * PLAINTEXT_BYTES - 100))
     with pytest.raises(MachineError, match="full"):
         behind.finish()
+
+
+@contextmanager
+def no_more_memory(bytes_left: int) -> Iterator[None]:
+    """This process may map so many bytes more, and a thread that begins would need far more."""
+    with open("/proc/self/statm") as file:  # noqa: PTH123
+        used = int(file.read().split()[0]) * resource.getpagesize()
+    before = resource.getrlimit(resource.RLIMIT_AS)
+    stack_before = threading.stack_size(256 << 20)
+    resource.setrlimit(resource.RLIMIT_AS, (used + bytes_left, before[1]))
+    try:
+        yield
+    finally:
+        threading.stack_size(stack_before)
+        resource.setrlimit(resource.RLIMIT_AS, before)
+
+
+@pytest.mark.parametrize("bytes_left", [SEGMENT_BYTES // 2, 16 * SEGMENT_BYTES])
+def test_without_memory_for_buffers_or_a_thread_the_message_fails_for_good(bytes_left: int) -> None:
+    sink = io.BytesIO()
+    behind = WriteBehind(sink)
+    behind.write(10)
+    with no_more_memory(bytes_left), pytest.raises(MachineError, match="this machine"):
+        behind.write(10)
+    with pytest.raises(MachineError, match="this machine"):
+        behind.write(10)
+    with pytest.raises(MachineError, match="this machine"):
+        behind.finish()
+    behind.drop()
+    assert len(sink.getvalue()) == 10
 
 
 class Held(io.RawIOBase):
