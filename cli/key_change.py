@@ -8,7 +8,15 @@ from typing import TYPE_CHECKING
 import click
 
 from cli.display import note, warn
-from engine.errors import AwsError, DamagedError, ExitCode, InputError, KeyAccessError, MachineError
+from engine.errors import (
+    AwsError,
+    DamagedError,
+    ExitCode,
+    InputError,
+    KeyAccessError,
+    MachineError,
+    TerminatedError,
+)
 
 if TYPE_CHECKING:
     from cli.options import MoveOptions
@@ -79,7 +87,6 @@ def rewrap(
         DamagedError: A record of the ledger cannot be read; all others were moved.
         AwsError, MachineError: The ledger or the vault cannot be written; the hint says how to go on.
     """
-    from cli.main import TerminatedError
     from cli.progress import progress
     from cli.workspace import now
     from engine.rotation import Rewrap

@@ -16,7 +16,7 @@ import click
 
 from cli.display import show_error, show_usage_error
 from engine.collection import leave_to_the_end
-from engine.errors import ExitCode, KeyturnError, MachineError
+from engine.errors import ExitCode, KeyturnError, MachineError, TerminatedError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -94,10 +94,6 @@ def root() -> None:
     Everything rests on the declaration `ekm.yaml`. Start with `keyturn init`; rehearse with `keyturn sandbox`
     or `keyturn demo`. Exit codes: 0 done, 1 refused, 2 usage, 3 input, 4 AWS, 5 damaged, 6 this machine.
     """
-
-
-class TerminatedError(BaseException):
-    """Somebody asked this process to end (SIGTERM)."""
 
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:

@@ -12,8 +12,8 @@ from urllib.parse import urlsplit
 import click
 
 from cli.display import note, print_json
-from cli.main import TerminatedError
 from cli.options import json_option
+from engine.errors import TerminatedError
 from engine.printing import printable
 
 if TYPE_CHECKING:

@@ -34,6 +34,10 @@ class ExitCode(IntEnum):
     TERMINATED = 143
 
 
+class TerminatedError(BaseException):
+    """Somebody asked this process to end (SIGTERM); no error of Keyturn's, but it ends with `TERMINATED`."""
+
+
 class KeyturnError(Exception):
     """The root: a message that says what is wrong and, where there is one, a hint that says what to do.
 

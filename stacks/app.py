@@ -8,20 +8,26 @@ nothing else is printed.
 
 from __future__ import annotations
 
+import signal
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
-from engine.errors import ExitCode, KeyturnError
+from engine.errors import ExitCode, KeyturnError, TerminatedError
 from stacks.declarations import declared_path, load_declarations
 from stacks.evidence import SETTING, evidence_source
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from types import FrameType
 
 DEFAULT_FOLDER = "cdktf.out"
 EXPORT_SETTING = "KEYTURN_EXPORT"  # where `keyturn export-hcl` writes to: the states there count as well
+
+
+def _terminate(_signal: int, _frame: FrameType | None) -> NoReturn:
+    raise TerminatedError
 
 
 def _states(environment: Mapping[str, str]) -> tuple[Path, ...]:
@@ -38,6 +44,7 @@ def main(environment: Mapping[str, str]) -> ExitCode:
     Returns:
         The exit code; `DONE` when every stack is written.
     """
+    signal.signal(signal.SIGTERM, _terminate)
     try:
         evidence = evidence_source(environment, datetime.now(UTC))
         declarations = load_declarations(declared_path(environment), evidence, *_states(environment))
@@ -60,4 +67,6 @@ def main(environment: Mapping[str, str]) -> ExitCode:
         return error.exit_code
     except KeyboardInterrupt:
         return ExitCode.INTERRUPTED
+    except TerminatedError:
+        return ExitCode.TERMINATED
     return ExitCode.DONE

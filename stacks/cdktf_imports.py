@@ -9,6 +9,7 @@ builds stacks: the base install has no CDKTF.
   it is silenced unless the user decided otherwise.
 - Node.js reads the certificates that `NODE_EXTRA_CA_CERTS` names on every start, which takes longer than the start
   itself. CDKTF's process calls nobody, so it is started without.
+- Where that process fails or ends, what arrives here is an exception of Python's own; it becomes an error of ours.
 - An error annotation ends a synthesis here, always: the command line's wish to go on is taken out of the
   environment, so that what a guard refuses is never written.
 """
@@ -16,9 +17,15 @@ builds stacks: the base install has no CDKTF.
 from __future__ import annotations
 
 import os
+import sys
+from json import JSONDecodeError
+from typing import TYPE_CHECKING
 
 from engine.errors import MachineError
 from stacks.node import require_node
+
+if TYPE_CHECKING:
+    from sys import UnraisableHookArgs
 
 # The first lists the major versions to be silent about, the others take any value.
 _SILENCED_BANNERS = {
@@ -29,6 +36,33 @@ _SILENCED_BANNERS = {
 }
 _CERTIFICATES = "NODE_EXTRA_CA_CERTS"
 _GO_ON_AFTER_ERRORS = "CDKTF_CONTINUE_SYNTH_ON_ERROR_ANNOTATIONS"
+# What jsii finds of a process that has ended: its input is closed, or its answer is empty.
+_ENDED = (BrokenPipeError, JSONDecodeError)
+FAILURES_OF_CDKTF = (RuntimeError, *_ENDED)
+
+
+def failure_of_cdktf(error: Exception) -> MachineError:
+    """One of `FAILURES_OF_CDKTF` in one line of ours."""
+    if isinstance(error, _ENDED):
+        _let_go_silently()
+        return MachineError(
+            "CDKTF's process in Node.js ended before the stacks were written",
+            "somebody ended it, or this machine ran out of memory",
+        )
+    reason = next((line.strip() for line in str(error).splitlines() if line.strip()), "it gave no reason")
+    return MachineError(f"CDKTF could not write the stacks: {reason.removeprefix('Error: ')}")
+
+
+def _let_go_silently() -> None:
+    """As Python exits, jsii takes leave of its process; where that has gone, this would end in a traceback."""
+    before = sys.unraisablehook
+
+    def tell(what: UnraisableHookArgs) -> None:
+        if not isinstance(what.exc_value, BrokenPipeError):
+            before(what)
+
+    sys.unraisablehook = tell
+
 
 for _variable, _value in _SILENCED_BANNERS.items():
     os.environ.setdefault(_variable, _value)
@@ -59,6 +93,8 @@ except ModuleNotFoundError as error:
         f"the stacks need CDKTF, which is not installed (no module {error.name!r})",
         "install it with: pip install 'keyturn[stacks]'",
     ) from error
+except _ENDED as error:
+    raise failure_of_cdktf(error) from error
 except Exception as error:
     # CDKTF's library reports what it cannot do on this machine as bare exceptions of many kinds.
     raise MachineError(f"CDKTF cannot be started: {error}") from error
@@ -69,6 +105,7 @@ finally:
 implements = jsii.implements
 
 __all__ = [
+    "FAILURES_OF_CDKTF",
     "Annotations",
     "App",
     "Aspects",
@@ -83,5 +120,6 @@ __all__ = [
     "TerraformResource",
     "TerraformResourceLifecycle",
     "TerraformStack",
+    "failure_of_cdktf",
     "implements",
 ]

@@ -5,6 +5,9 @@ helps only a second one. Each process takes one share of the tenants after the o
 a slower one, and writes each share into a folder of its own. When all are done the stacks are moved to their place
 and the manifests become one; where a guard refuses anything, or a process fails, nothing is moved: the folder
 stays as it was.
+
+The processes end with the one that started them, however that ends. An interruption from the terminal reaches that
+one alone: it ends the others, and clears away what they wrote.
 """
 
 from __future__ import annotations
@@ -18,7 +21,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from engine.errors import KeyturnError, MachineError
+from engine.errors import ExitCode, KeyturnError, MachineError, TerminatedError
 from stacks.findings import Finding, GuardError
 
 if TYPE_CHECKING:
@@ -79,7 +82,7 @@ def write_stacks(
         return
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(prefix=".keyturn-", dir=folder) as name:
+        with tempfile.TemporaryDirectory(prefix=".keyturn-", dir=folder, ignore_cleanup_errors=True) as name:
             count = min(processes * SHARES_OF_A_PROCESS, len(declarations))
             parts = [Path(name) / str(number) for number in range(count)]
             shares = [
@@ -91,13 +94,13 @@ def write_stacks(
                 )
                 for number in range(count)
             ]
-            _raise_for(_carry_out(shares, processes))
-            _put_together(parts, folder, [declaration.tenant for declaration in declarations])
+            _raise_for(_carry_out(shares, processes, name))
+            _put_together(parts, folder)
     except OSError as error:
         raise MachineError(f"the folder {str(folder)!r} cannot be written: {error.strerror or error}") from error
 
 
-def _carry_out(shares: Sequence[_Share], processes: int) -> list[_Outcome]:
+def _carry_out(shares: Sequence[_Share], processes: int, temporary: str) -> list[_Outcome]:
     # They take their time to load, and a single tenant needs none of them.
     import multiprocessing
     from concurrent.futures import ProcessPoolExecutor
@@ -105,9 +108,15 @@ def _carry_out(shares: Sequence[_Share], processes: int) -> list[_Outcome]:
 
     # Started anew and not forked: a CDKTF process that is running here cannot be shared.
     context = multiprocessing.get_context("spawn")
+    others = set(multiprocessing.active_children())
     try:
-        with _optimised(), ProcessPoolExecutor(processes, mp_context=context) as pool:
-            return list(pool.map(_write, shares))
+        with _optimised(), ProcessPoolExecutor(processes, context, _begin, (temporary,)) as pool:
+            try:
+                return list(pool.map(_write, shares))
+            except (KeyboardInterrupt, TerminatedError):
+                for process in set(multiprocessing.active_children()) - others:
+                    process.terminate()
+                raise
     except BrokenProcessPool as error:
         raise MachineError("a process that wrote stacks ended before its time") from error
 
@@ -128,6 +137,27 @@ def _optimised() -> Iterator[None]:
             del os.environ[_OPTIMISE]
         else:
             os.environ[_OPTIMISE] = before
+
+
+def _begin(temporary: str) -> None:
+    """Prepare a process that writes shares, so that nothing is left of it.
+
+    It ends with the one that started it, for else it would wait for ever for its next share. The terminal's
+    interruptions are not for it. Temporary files, CDKTF's among them, are where that one clears away.
+    """
+    import multiprocessing
+    import threading
+
+    os.setpgid(0, 0)
+    tempfile.tempdir = temporary
+    starter = multiprocessing.parent_process()
+
+    def wait() -> None:
+        if starter is not None:
+            starter.join()
+        os._exit(ExitCode.MACHINE)
+
+    threading.Thread(target=wait, daemon=True).start()
 
 
 def _write(share: _Share) -> _Outcome:
@@ -152,7 +182,7 @@ def _raise_for(outcomes: Sequence[_Outcome]) -> None:
         raise GuardError(findings)
 
 
-def _put_together(parts: Sequence[Path], folder: Path, tenants: Sequence[str]) -> None:
+def _put_together(parts: Sequence[Path], folder: Path) -> None:
     """Move what the parts hold into the folder; the manifest, by which CDKTF finds the stacks, comes last."""
     manifest: dict[str, Any] = {}
     stacks: dict[str, Any] = {}
@@ -164,9 +194,7 @@ def _put_together(parts: Sequence[Path], folder: Path, tenants: Sequence[str]) -
             target = folder / file.relative_to(part)
             target.parent.mkdir(parents=True, exist_ok=True)
             file.replace(target)
-    in_order = {name: position for position, name in enumerate(tenants)}
-    names = sorted(stacks, key=lambda name: (in_order.get(name, len(in_order)), name))
-    manifest["stacks"] = {name: stacks[name] for name in names}
+    manifest["stacks"] = stacks
     partial = folder / f".{_MANIFEST}"
-    partial.write_text(json.dumps(manifest, indent=2), encoding="utf-8")
+    partial.write_text(json.dumps(manifest, indent=2, sort_keys=True), encoding="utf-8")
     shutil.move(partial, folder / _MANIFEST)

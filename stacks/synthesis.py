@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from engine.errors import MachineError
 from stacks.alert_stack import AlertStack
-from stacks.cdktf_imports import App
+from stacks.cdktf_imports import FAILURES_OF_CDKTF, App, failure_of_cdktf
 from stacks.findings import GuardError
 from stacks.storage_stacks import storage_stacks
 from stacks.tenant_stack import TenantStack
@@ -62,8 +62,8 @@ class Synthesis:
                 if declaration.alerts is not None
             )
             self.storage_stacks = storage_stacks(self._app, declarations if storage is None else storage)
-        except RuntimeError as error:
-            raise _failure_of_cdktf(error) from error
+        except FAILURES_OF_CDKTF as error:
+            raise failure_of_cdktf(error) from error
 
     def write(self) -> None:
         """Run the guards and write the stacks.
@@ -72,19 +72,13 @@ class Synthesis:
             GuardError: A guard refused what a stack emits; that stack is not written.
             MachineError: The folder cannot be written, or CDKTF failed.
         """
-        failure: RuntimeError | None = None
+        failure: Exception | None = None
         try:
             self._app.synth()
-        except RuntimeError as error:
+        except FAILURES_OF_CDKTF as error:
             failure = error
         findings = tuple(finding for stack in self.stacks for finding in stack.guards.findings)
         if findings:
             raise GuardError(findings) from failure
         if failure is not None:
-            raise _failure_of_cdktf(failure) from failure
-
-
-def _failure_of_cdktf(error: RuntimeError) -> MachineError:
-    """An error of CDKTF's Node.js process, which arrives as a RuntimeError, in one line of ours."""
-    reason = next((line.strip() for line in str(error).splitlines() if line.strip()), "it gave no reason")
-    return MachineError(f"CDKTF could not write the stacks: {reason.removeprefix('Error: ')}")
+            raise failure_of_cdktf(failure) from failure

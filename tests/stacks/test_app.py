@@ -167,6 +167,29 @@ def test_cdktfs_process_reads_no_certificates_and_the_environment_keeps_them(pro
     assert not started[1].endswith("mine.pem")
 
 
+def test_a_process_of_cdktfs_that_ends_is_an_error_of_this_machine(project: Path) -> None:
+    program = project / "node"
+    program.write_text('#!/bin/sh\necho $$ > pid\nexec node "$@"\n')
+    program.chmod(0o755)
+    code = """
+import os, sys
+from pathlib import Path
+from engine.errors import MachineError
+from stacks.declarations import load_declarations
+from stacks.synthesis import Synthesis
+synthesis = Synthesis(load_declarations(Path("ekm.yaml")), Path("out"))
+os.kill(int(Path("pid").read_text()), 9)
+try:
+    synthesis.write()
+except MachineError as error:
+    print(error.message)
+"""
+    finished = run(project, code, JSII_NODE=str(program))
+    assert finished.stdout == "CDKTF's process in Node.js ended before the stacks were written\n"
+    assert "Traceback" not in finished.stderr
+    assert not list((project / "out").rglob("cdk.tf.json"))
+
+
 def test_a_wish_to_go_on_after_errors_is_not_granted(project: Path) -> None:
     code = """
 from pathlib import Path

@@ -3,6 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
+import subprocess
+import sys
+import time
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +18,7 @@ from stacks import many_tenants
 from stacks.findings import GuardError
 from stacks.many_tenants import write_stacks
 from stacks.synthesis import Synthesis
-from tests.stacks.declared import declare
+from tests.stacks.declared import declaration_text, declare
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -52,6 +57,9 @@ def test_several_processes_write_what_one_writes(tmp_path: Path) -> None:
     write_stacks(declared, tmp_path / "two", moves, processes=2)
     one, two = written(tmp_path / "one"), written(tmp_path / "two")
     assert two == one
+    assert list(two["manifest.json"]["stacks"]) == list(one["manifest.json"]["stacks"])
+    for name in one.keys() - {"manifest.json"}:
+        assert (tmp_path / "two" / name).read_bytes() == (tmp_path / "one" / name).read_bytes()
     assert {"ledger-keyturn-ledger", "vault-shared-vault", "tenant-4-alerts"} <= set(two["manifest.json"]["stacks"])
     assert stale.exists()
     assert sorted(path.name for path in (tmp_path / "two").iterdir()) == ["manifest.json", "stacks"]
@@ -91,3 +99,54 @@ def test_a_declaration_that_cannot_be_made_is_told_as_one_process_tells_it(tmp_p
     assert told[0] == told[1]
     assert told[0][0] is ExitCode.INPUT
     assert not written(tmp_path)
+
+
+# Two processes, whatever machine this is.
+AMONG_TWO = """
+import os, sys
+from stacks.app import main
+os.cpu_count = lambda: 2
+sys.exit(main(os.environ))
+"""
+
+
+@pytest.mark.parametrize(
+    ("how", "exit_code"),
+    [
+        (signal.SIGINT, ExitCode.INTERRUPTED),
+        (signal.SIGTERM, ExitCode.TERMINATED),
+        (signal.SIGKILL, -signal.SIGKILL),
+    ],
+)
+def test_no_process_outlives_the_one_that_was_ended(tmp_path: Path, how: signal.Signals, exit_code: int) -> None:
+    declared = tmp_path / "declared"
+    declared.mkdir()
+    for number in range(2 * many_tenants.FEWEST):
+        text = declaration_text(tenant=f"tenant-{number}", alias=f"alias/tenant-{number}")
+        (declared / f"{number}.yaml").write_text(text, encoding="utf-8")
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith(("CDKTF_", "KEYTURN_"))}
+    temporary = tmp_path / "temporary"
+    temporary.mkdir()
+    process = subprocess.Popen(
+        [sys.executable, "-P", "-c", AMONG_TWO],
+        cwd=tmp_path,
+        env=inherited | {"KEYTURN_DECLARATION": str(declared), "TMPDIR": str(temporary)},
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    while process.poll() is None and not list(tmp_path.glob("cdktf.out/.keyturn-*/*/stacks")):
+        time.sleep(0.01)
+    if how is signal.SIGINT:
+        os.killpg(process.pid, how)  # as a terminal does
+    else:
+        process.send_signal(how)
+    # Every process of ours has this standard error: it ends with the last of them.
+    _, told = process.communicate(timeout=60)
+    assert process.returncode == exit_code
+    assert not written(tmp_path / "cdktf.out" / "stacks")
+    assert "Traceback" not in told
+    if how is not signal.SIGKILL:
+        assert told == ""
+        assert not list((tmp_path / "cdktf.out").iterdir())
+    assert not list(temporary.iterdir())
