@@ -84,18 +84,26 @@ class Configuration:
         if other is None:
             return False
         keys = (one.get("provider_config_key"), other.get("provider_config_key"))
-        return keys[0] == keys[1] or self._who(keys[0]) == self._who(keys[1])
+        if keys[0] == keys[1]:
+            return True
+        callers = [self._who(key) for key in keys]
+        return callers[0] is not None and callers[0] == callers[1]
 
     def principals(self, module_address: str, references: list[Any]) -> Resolution:
         """What the principals that a policy document's block refers to come from."""
         return self._follower.follow(longest(references), Scope(module_steps(module_address), None, ()))
 
-    def _who(self, provider: Any) -> Mapping[str, Any]:
-        """What a provider's configuration says of who calls."""
-        expressions = mapping(
-            mapping(self._providers.get(provider) if isinstance(provider, str) else None).get("expressions")
-        )
-        return {name: value for name, value in expressions.items() if name not in _NOT_WHO}
+    def _who(self, provider: Any) -> tuple[str, Mapping[str, Any]] | None:
+        """What a provider's configuration says of who calls, and the module in which its references are read.
+
+        None where the plan does not tell of the provider: Terraform before 1.1 names one that is passed to a module so.
+        """
+        found = self._providers.get(provider) if isinstance(provider, str) else None
+        if not isinstance(found, dict):
+            return None
+        expressions = mapping(found.get("expressions"))
+        caller = {name: value for name, value in expressions.items() if name not in _NOT_WHO}
+        return str(found.get("module_address") or "") if _refers(caller) else "", caller
 
     def has_resource(self, module_address: str, kind: str, name: str) -> bool:
         """Whether the configuration holds this managed resource."""
@@ -132,3 +140,10 @@ class Configuration:
             return False
         found = self._follower.follow_variable(steps[1].name, Scope(module_steps(module_address), None, ()))
         return found.certain and not found.targets
+
+
+def _refers(value: Any) -> bool:
+    """Whether an expression holds a reference anywhere."""
+    if isinstance(value, dict):
+        return "references" in value or any(_refers(inner) for inner in value.values())
+    return isinstance(value, list) and any(_refers(inner) for inner in value)

@@ -371,6 +371,23 @@ def test_a_role_that_is_made_with_other_credentials_may_be_anothers(attribute: s
     ]
 
 
+@pytest.mark.parametrize("told", [True, False], ids=["of another module", "of which the plan does not tell"])
+def test_two_providers_that_read_alike_may_be_two_accounts(told: bool) -> None:
+    provider = {"assume_role": [{"role_arn": {"references": ["var.deploy_role"]}}]}
+    plan = _with_new_role("grantee_principal", provider)
+    providers = plan["configuration"]["provider_config"]
+    providers["aws"]["expressions"] = provider
+    assert _review(plan).findings == ()
+    if told:
+        providers["aws.other"]["module_address"] = "module.elsewhere"
+    else:
+        providers.clear()
+    findings = _review(plan).findings
+    assert [(finding.policy, finding.outcome.value) for finding in findings] == [
+        ("other-account-gains-access", "unknown")
+    ]
+
+
 def test_the_name_of_a_role_may_stand_in_the_arn_of_any_account() -> None:
     findings = _review(_with_new_role("grantee_principal", taken="name")).findings
     assert [(finding.policy, finding.outcome.value) for finding in findings] == [
