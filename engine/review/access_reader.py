@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from engine.declaration import VendorNarrowing
 from engine.review.access_answers import Answer
-from engine.review.read_policy import PolicyTexts, View
+from engine.review.read_policy import PolicyTexts, View, what_matters_of
 from engine.review.statements import named_in_denials, names_another_partition, principals_of
 
 if TYPE_CHECKING:
@@ -61,7 +61,7 @@ class AccessReader:
         except KeyError:
             pass
         found = self._texts.read(text)
-        if found is not None and text.count("arn:aws") != text.count(self._prefix):
+        if found is not None and ("\\u" in text or text.count("arn:aws") != text.count(self._prefix)):
             found = None if names_another_partition(found.statements, self._partition) else found
         self._policies[text] = found
         return found
@@ -96,7 +96,7 @@ class AccessReader:
         """
         mine = tuple(planned for planned in grants if planned.may_be_for(account_id)) if grants else ()
         least, most = self._views(account_id, policy)
-        arn = key_arn if least.names_resources or most.names_resources else None
+        arn = what_matters_of(key_arn, least, most)
         question = (
             account_id,
             actions,
@@ -131,7 +131,7 @@ class AccessReader:
         """
         mine = tuple(planned for planned in grants if planned.may_be_for(account_id)) if grants else ()
         least, most = self._views(account_id, policy)
-        arn = key_arn if least.names_resources or most.names_resources else None
+        arn = what_matters_of(key_arn, least, most)
         question = (
             "excess",
             account_id,

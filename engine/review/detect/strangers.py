@@ -85,7 +85,7 @@ def _named(context: Context, key: Key, moment: Moment) -> _Strangers:
     found: _Strangers = {}
     for text in policy.texts:
         read = context.access.reader.read(text)
-        if read is None or not read.outside or not _may_name_a_stranger(text):
+        if read is None or not read.outside:
             continue
         for statement in read.statements:
             principal = statement.get("Principal")
@@ -96,18 +96,6 @@ def _named(context: Context, key: Key, moment: Moment) -> _Strangers:
                     if kind != "AWS" or (isinstance(name, str) and name != "*" and principal_account(name) is None):
                         found.setdefault((_KINDS.get(kind, "identity"), str(name)), []).append(statement)
     return found
-
-
-def _may_name_a_stranger(text: str) -> bool:
-    """Whether a policy's text holds such a kind of principal, the bare id of a role or user, or escapes."""
-    return (
-        '"Service"' in text
-        or '"Federated"' in text
-        or '"CanonicalUser"' in text
-        or '"AROA' in text
-        or '"AIDA' in text
-        or "\\u" in text
-    )
 
 
 def _power(context: Context, key: Key, statements: list[dict[str, Any]]) -> str:
