@@ -40,9 +40,8 @@ def tell_job(report: JobReport) -> None:
     done = len(report.results) - len(report.failures)
     total = sum(result.bytes for result in report.results)
     files = sum(result.files for result in report.results)
-    click.echo(
-        f"{done} of {len(report.results)} workloads done{_but_for(report)}: {files} {unit}, {total / 1_000_000:.1f} MB"
-    )
+    workloads = f"{done} of {len(report.results)} workloads done{_but_for(report, unit)}"
+    click.echo(f"{workloads}: {files} {unit}, {total / 1_000_000:.1f} MB")
 
 
 def print_job(report: JobReport) -> None:
@@ -60,7 +59,7 @@ def print_job(report: JobReport) -> None:
     )
 
 
-def _but_for(report: JobReport) -> str:
+def _but_for(report: JobReport, unit: str) -> str:
     """What the workloads that are done lack; nothing is done silently by halves."""
     # A problem without a path is no file's: it says what else was wrong with the workload.
     kinds = [problem.kind for result in report.results for problem in result.problems if problem.path]
@@ -69,10 +68,14 @@ def _but_for(report: JobReport) -> str:
     could_not = "be stored" if report.workflow.kind is WorkflowKind.BACKUP else "be restored"
     parts = []
     if lacking:
-        parts.append(f"{lacking} that could not {could_not}")
+        parts.append(f"{_counted(lacking, unit)} that could not {could_not}")
     if left_alone:
-        parts.append(f"{left_alone} that {'was' if left_alone == 1 else 'were'} left alone")
+        parts.append(f"{_counted(left_alone, unit)} that {'was' if left_alone == 1 else 'were'} left alone")
     return f", but for {' and '.join(parts)}" if parts else ""
+
+
+def _counted(count: int, unit: str) -> str:
+    return f"{count} {unit.removesuffix('s') if count == 1 else unit}"
 
 
 def _unit(workflow: Workflow) -> str:

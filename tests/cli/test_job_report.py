@@ -24,14 +24,21 @@ DAMAGED, OF_THE_WHOLE = Problem("c", ProblemKind.DAMAGED, "is damaged"), Problem
     [
         (COPY, (), "1 of 1 workloads done: 3 files, 1.0 MB"),
         (COPY, (NOTE,), "1 of 1 workloads done: 3 files, 1.0 MB"),
-        (COPY, (DAMAGED, MISSING), "1 of 1 workloads done, but for 2 that could not be restored: 3 files, 1.0 MB"),
-        (COPY, (LEFT_ALONE,), "1 of 1 workloads done, but for 1 that was left alone: 3 files, 1.0 MB"),
+        (
+            COPY,
+            (DAMAGED, MISSING),
+            "1 of 1 workloads done, but for 2 files that could not be restored: 3 files, 1.0 MB",
+        ),
+        (COPY, (LEFT_ALONE,), "1 of 1 workloads done, but for 1 file that was left alone: 3 files, 1.0 MB"),
         (
             COPY,
             (DAMAGED, LEFT_ALONE, LEFT_ALONE),
-            "1 of 1 workloads done, but for 1 that could not be restored and 2 that were left alone: 3 files, 1.0 MB",
+            (
+                "1 of 1 workloads done, but for 1 file that could not be restored and 2 files that were left alone:"
+                " 3 files, 1.0 MB"
+            ),
         ),
-        (MANUAL_BACKUP, (MISSING,), "1 of 1 workloads done, but for 1 that could not be stored: 3 files, 1.0 MB"),
+        (MANUAL_BACKUP, (MISSING,), "1 of 1 workloads done, but for 1 file that could not be stored: 3 files, 1.0 MB"),
         (MANUAL_BACKUP, (OF_THE_WHOLE,), "1 of 1 workloads done: 3 files, 1.0 MB"),
     ],
 )

@@ -228,7 +228,7 @@ def test_verify_reads_the_vault_names_what_is_damaged_and_the_rest_is_restored(
     assert repository.keyturn("verify").exit_code == 0, "the ledger is whole"
     restored = repository.keyturn("run", "restore", "--to", "out", *VENDOR)
     assert restored.exit_code == 5
-    assert "workloads done, but for 1 that could not be restored: " in restored.out.splitlines()[-1]
+    assert "workloads done, but for 1 file that could not be restored: " in restored.out.splitlines()[-1]
     assert not (repository.folder / "out/onedrive/one/one.json").exists()
     assert (repository.folder / "out/teams/one/one.json").read_text() == "{}"
     repository.customer.kms.disable_key(KeyId=key_arn)
