@@ -18,6 +18,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import Enum, IntEnum
+from typing import TypeVar
 
 
 class ExitCode(IntEnum):
@@ -56,6 +57,20 @@ class KeyturnError(Exception):
     def diagnostics(self) -> tuple[str, ...]:
         """The lines to show behind `error:`, the most important first."""
         return (self.message,)
+
+
+_Error = TypeVar("_Error", bound=BaseException)
+
+
+def without_frames(error: _Error) -> _Error:
+    """The same error, to be kept: its traceback, and those of its causes, would keep every buffer of what failed."""
+    left: list[BaseException | None] = [error]
+    while left:
+        one = left.pop()
+        if one is not None and one.__traceback__ is not None:
+            one.__traceback__ = None
+            left += [one.__cause__, one.__context__]
+    return error
 
 
 class RefusedError(KeyturnError):

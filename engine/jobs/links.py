@@ -15,7 +15,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from engine.catalogue import Delivery, WorkflowKind
-from engine.errors import InputError, KeyturnError, RefusedError
+from engine.errors import InputError, KeyturnError, RefusedError, without_frames
 from engine.jobs.known_snapshots import find_snapshot
 from engine.jobs.link_server import Link, LinkServer, LinkState
 from engine.jobs.mailboxes import PROPRIETARY, MailboxContent, mailbox_place
@@ -97,7 +97,7 @@ def download_links(
                     offer = _Offer(context, workflow, label, request)
                     link = offer.link = server.offer(offer.file_name, offer.content)
                 except KeyturnError as error:
-                    failures[label] = error
+                    failures[label] = without_frames(error)
                 else:
                     offers[label] = offer
                     give_out(OfferedLink(label, server.url(link), until))

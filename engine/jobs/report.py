@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import TYPE_CHECKING
 
-from engine.errors import ExitCode, KeyAccessError, KeyturnError
+from engine.errors import ExitCode, KeyAccessError, KeyturnError, without_frames
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -81,7 +81,7 @@ class WorkloadResult:
     @classmethod
     def failed(cls, workload: str, error: KeyturnError) -> WorkloadResult:
         """The result of a workload that failed."""
-        return cls(workload, Outcome.FAILED, error=error)
+        return cls(workload, Outcome.FAILED, error=without_frames(error))
 
 
 @dataclass(frozen=True, slots=True)

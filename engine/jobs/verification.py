@@ -17,7 +17,7 @@ from contextlib import closing
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from engine.errors import DamagedError, ExitCode, KeyturnError
+from engine.errors import DamagedError, ExitCode, KeyturnError, without_frames
 from engine.jobs.entries import FileEntry
 from engine.jobs.operation import JobContext, OperationKey, existing_key
 from engine.jobs.pack_check import PackCheck, check_pack
@@ -283,5 +283,5 @@ class _Reading:
             self.bytes,
             self.unfinished,
             tuple(self.damage),
-            error,
+            None if error is None else without_frames(error),
         )
