@@ -18,6 +18,7 @@ Place = tuple[str, str, str]
 
 _NO_PROVIDERS: Mapping[str, Any] = MappingProxyType({})
 _IDENTITIES = frozenset({"aws_iam_role", "aws_iam_user"})
+_THEMSELVES = ("arn", "unique_id")
 _NOT_WHO = frozenset({"region", "default_tags", "ignore_tags", "max_retries", "retry_mode", "endpoints"})
 
 
@@ -78,6 +79,23 @@ class Configuration:
                 for target in resolution.targets
             )
         )
+
+    def made_by_another(self, place: Place, resolution: Resolution) -> bool:
+        """Whether among such principals is a role or user, by its ARN, that plainly others than the owner make.
+
+        That is so where both providers are told and differ in more than the Region and tags.
+        """
+        one = self._modules.resource(module_steps(place[0]), place[1], place[2], "managed")
+        caller = None if one is None else self._who(one.get("provider_config_key"))
+        return caller is not None and any(
+            target.type in _IDENTITIES and target.attribute in _THEMSELVES and self._is_another(caller, target)
+            for target in resolution.targets
+        )
+
+    def _is_another(self, caller: tuple[str, Mapping[str, Any]], target: Target) -> bool:
+        resource = self._modules.resource(target.module, target.type, target.name, "managed")
+        other = None if resource is None else self._who(resource.get("provider_config_key"))
+        return other is not None and other[1] != caller[1]  # that they are read in two modules says nothing yet
 
     def _same_caller(self, one: Mapping[str, Any], target: Target) -> bool:
         other = self._modules.resource(target.module, target.type, target.name, "managed")

@@ -20,12 +20,13 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from engine.review.references import module_steps
+from engine.review.unknown_principals import UnknownPrincipals
 from engine.review.values import UNKNOWN, has_true
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from engine.review.configuration import Configuration, Place
+    from engine.review.configuration import Configuration
     from engine.review.plan import ResourceChange
     from engine.review.values import Attributes
 
@@ -89,6 +90,7 @@ class PolicyDocuments:
     def __init__(self, documents: Iterable[ResourceChange], configuration: Configuration) -> None:
         self._by_place = {(document.module_address, document.name, document.index): document for document in documents}
         self._configuration = configuration
+        self._principals = UnknownPrincipals(configuration)
 
     def reading(self, module_address: str, kind: str, name: str, index: str | int | None, owner: str) -> PolicyReading:
         """Read the policy of a resource whose `policy` is known only after apply.
@@ -100,10 +102,35 @@ class PolicyDocuments:
             index: Its own index.
             owner: The ARN prefix of the owner's IAM, such as `arn:aws:iam::123456789012:`.
         """
+        found = self._document(module_address, kind, name, index)
+        if found is None or found.after is None:
+            return NOTHING_KNOWN
+        return read_document(found.after, self._principals.own(found, owner, (module_address, kind, name)))
+
+    def opens_to_others(
+        self, module_address: str, kind: str, name: str, index: str | int | None, actions: tuple[str, ...]
+    ) -> bool:
+        """Whether a policy that is known only after apply plainly gives one of the actions to others than the owner.
+
+        It is so where an Allow of its document names a role or user that other credentials make, or where the policy
+        refers to one itself.
+
+        Args, but the last: as `reading`.
+            actions: IAM actions, such as `kms:Decrypt`.
+        """
+        place = (module_address, kind, name)
+        direct = self._configuration.resolve(*place, index, "policy")
+        if self._configuration.made_by_another(place, direct):
+            return True
+        found = self._document(module_address, kind, name, index)
+        return found is not None and self._principals.others_may(found, place, actions)
+
+    def _document(self, module_address: str, kind: str, name: str, index: str | int | None) -> ResourceChange | None:
+        """The one document that the policy of a resource is; None where it is anything else, or more."""
         expression = self._configuration.expression(module_address, kind, name, "policy")
         references = expression.get("references") if expression is not None else None
         if not isinstance(references, list):
-            return NOTHING_KNOWN
+            return None
         texts = [str(reference) for reference in references]
         names = {text.split(".")[2].split("[")[0] for text in texts if text.startswith(_DOCUMENT)}
         others = [text for text in texts if not text.startswith((_DOCUMENT, "each.", "count."))]
@@ -113,12 +140,9 @@ class PolicyDocuments:
             or not whole
             or not all(self._configuration.is_constant(module_address, text) for text in others)
         ):
-            return NOTHING_KNOWN
+            return None
         document_name = next(iter(names))
-        found = self._by_place.get((module_address, document_name, index)) or self._only(module_address, document_name)
-        if found is None or found.after is None:
-            return NOTHING_KNOWN
-        return read_document(found.after, self._own_principals(found, owner, (module_address, kind, name)))
+        return self._by_place.get((module_address, document_name, index)) or self._only(module_address, document_name)
 
     def _only(self, module_address: str, name: str) -> ResourceChange | None:
         """The document without instances, where a resource with instances shares it."""
@@ -128,27 +152,6 @@ class PolicyDocuments:
             if document_name == name and index is None and module_steps(module) == module_steps(module_address)
         ]
         return found[0] if len(found) == 1 else None
-
-    def _own_principals(self, document: ResourceChange, owner: str, place: Place) -> dict[tuple[int, int], str]:
-        """The principals that are roles or users of this very configuration, by statement and block.
-
-        Who they are is not known before the apply, but whose they are: the owner's, never the vendor's.
-        """
-        expressions = self._configuration.block(document.module_address, document.type, document.name, "statement")
-        statements = None if document.after is None else document.after.values.get("statement")
-        if not isinstance(statements, list) or len(statements) != len(expressions):
-            return {}  # dynamic blocks are not told one by one: which is which would be a guess
-        found: dict[tuple[int, int], str] = {}
-        for number, statement in enumerate(expressions):
-            blocks = statement.get("principals")
-            for position, block in enumerate(blocks if isinstance(blocks, list) else ()):
-                identifiers = block.get("identifiers") if isinstance(block, dict) else None
-                references = identifiers.get("references") if isinstance(identifiers, dict) else None
-                if isinstance(references, list) and references:
-                    made = self._configuration.principals(document.module_address, references)
-                    if self._configuration.made_by_the_same(place, made):
-                        found[number, position] = f"{owner}role/known-after-apply"
-        return found
 
 
 def read_document(document: Attributes, own_principals: Mapping[tuple[int, int], str] | None = None) -> PolicyReading:

@@ -1,4 +1,4 @@
-"""Who can use a key before and after: the vendor, and other accounts in its place or beside it.
+"""Who can use a key before and after: the vendor, and beside it others (`engine.review.detect.other_accounts`).
 
 What a key's *state* refuses is told elsewhere (`engine.review.detect.keys`): here it is policy and grants alone.
 
@@ -14,26 +14,25 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from engine.arn import principal_account
 from engine.review.access_answers import Access, Answer, Reach
-from engine.review.detect.context import OPENING, is_new, is_replica, key_event, nobody
+from engine.review.detect.context import is_new, is_replica, key_event, nobody
+from engine.review.detect.other_accounts import other_accounts
 from engine.review.events import EventKind, OneOf
 from engine.review.plan import Action
 from engine.review.policy_reading import NOTHING_KNOWN
 from engine.review.resources import MOMENTS, Moment
 from engine.review.scope import Revocation
-from engine.review.values import SENSITIVE, UNKNOWN
+from engine.review.values import UNKNOWN
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from engine.review.detect.context import Context
     from engine.review.events import Fact, Told
-    from engine.review.keys import Attached, Key
+    from engine.review.keys import Key
     from engine.review.resources import Resource
     from engine.review.scope import Subject
 
-_USE = ("kms:Decrypt",)
 _WORSE_THAN = {
     Answer.YES: (Answer.DEPENDS, Answer.NO),
     Answer.DEPENDS: (Answer.NO,),
@@ -54,7 +53,7 @@ def detect_access(context: Context) -> Iterator[Told]:
         yield EventKind.VENDOR_ACCESS if same else _vendor(context, subject)
         if not same:
             yield from _privileges(context, subject)
-            yield _other_accounts(context, subject)
+            yield other_accounts(context, subject)
 
 
 def _unplaced(context: Context) -> Iterator[Told]:
@@ -233,74 +232,3 @@ def _privileges(context: Context, subject: Subject) -> Iterator[Told]:
 def _listed(actions: Sequence[str]) -> str:
     shown = ", ".join(actions[:5])
     return shown if len(actions) <= 5 else f"{shown} and {len(actions) - 5} more"
-
-
-def _other_accounts(context: Context, subject: Subject) -> Told:
-    key = subject.key
-    before = frozenset[str]() if is_new(key) else _others(context, key, Moment.OBSERVED)
-    after = _others(context, key, Moment.PLANNED)
-    gained, lost = after - before, before - after
-    if not gained and not lost and not key.grants:
-        return EventKind.OTHER_ACCOUNTS
-    vendor_before = not is_new(key) and _can_use(context, context.access.vendor, key, Moment.OBSERVED)
-    vendor_after = _can_use(context, context.access.vendor, key, Moment.PLANNED)
-    change: Fact = "none"
-    if (gained and vendor_before and not vendor_after) or (lost and vendor_after and not vendor_before):
-        change = "instead_of_vendor"
-    elif gained:
-        change = "gained"
-    elif any(_of_nobody_known(context, key, attached) for attached in key.grants):
-        change = OneOf.of("gained", "none")
-    if change == "none":
-        return EventKind.OTHER_ACCOUNTS
-    return key_event(
-        subject,
-        EventKind.OTHER_ACCOUNTS,
-        {"change": change},
-        gained=_accounts(context, key, gained),
-        lost=_accounts(context, key, lost),
-        vendor=context.access.vendor,
-    )
-
-
-def _of_nobody_known(context: Context, key: Key, attached: Attached) -> bool:
-    """Whether a new grant's grantee is known only after apply, and is no role or user that the plan makes."""
-    planned = attached.attributes(Moment.PLANNED)
-    return (
-        planned is not None
-        and not attached.resource.untouched
-        and attached.belongs(key.address, Moment.PLANNED) is not False
-        and planned.text("grantee_principal") is UNKNOWN
-        and not context.custody.made_here(attached.resource, "grantee_principal", key)
-    )
-
-
-def _accounts(context: Context, key: Key, accounts: frozenset[str]) -> str:
-    if accounts and context.access.policy_is_sensitive(key):
-        return SENSITIVE
-    return ", ".join(sorted(accounts)) or "none"
-
-
-def _others(context: Context, key: Key, moment: Moment) -> frozenset[str]:
-    """The accounts but the owner's and the vendor's that are named and can use the key."""
-    access = context.access
-    named: set[str] = set()
-    for text in access.policy(key, moment).texts:
-        policy = access.reader.read(text)
-        if policy is not None:
-            named |= policy.accounts
-    for planned in access.grants(key, moment):
-        account = principal_account(planned.grant.grantee_principal)
-        if account is not None:
-            named.add(account)
-    named -= {access.account_id(key), access.vendor}
-    return frozenset(account for account in named if _opened(context, account, key, moment))
-
-
-def _opened(context: Context, account_id: str, key: Key, moment: Moment) -> bool:
-    return any(a in _GIVES for a in context.access.account_access(account_id, OPENING, key, moment).answers)
-
-
-def _can_use(context: Context, account_id: str, key: Key, moment: Moment) -> bool:
-    access = context.access.account_access(account_id, _USE, key, moment)
-    return access.answers[0] in _GIVES

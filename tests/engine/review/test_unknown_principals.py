@@ -1,0 +1,233 @@
+"""Roles that are known only after apply: the owner's where the owner makes them, else perhaps another account's."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from engine.review import review_plan
+from tests.engine.review.declarations import declaration
+from tests.engine.review.plan_builder import OTHER, POLICIES, PlanBuilder
+
+if TYPE_CHECKING:
+    from engine.review import Report
+
+PLANS = Path(__file__).with_name("plans")
+KEY, KEY_POLICY, GRANT = "aws_kms_key", "aws_kms_key_policy", "aws_kms_grant"
+OWNER_ONLY: dict[str, Any] = {"policy": POLICIES["owner only"]}
+
+
+def _review(plan: dict[str, Any]) -> Report:
+    return review_plan("plan.json", json.dumps(plan).encode(), declaration(2), base=declaration(2))
+
+
+def _with_new_role(attribute: str, provider: dict[str, Any] | None = None, taken: str = "arn") -> dict[str, Any]:
+    """A grant of which one principal is a role that the same plan makes, where given by another provider."""
+    plan = PlanBuilder().add(KEY, 1, before=OWNER_ONLY).add(GRANT, 1, name="vendor")
+    plan.add(GRANT, 1, ("create",), unknown=(attribute,))
+    document = plan.plan()
+    resources = document["configuration"]["root_module"]["resources"]
+    resources[-1]["expressions"][attribute] = {"references": [f"aws_iam_role.r.{taken}", "aws_iam_role.r"]}
+    role = {"address": "aws_iam_role.r", "mode": "managed", "type": "aws_iam_role", "name": "r"}
+    resources.append(role | {"provider_config_key": "aws" if provider is None else "aws.other"})
+    for resource in resources[:-1]:
+        resource["provider_config_key"] = "aws"
+    region = {"region": {"constant_value": "us-east-1"}}
+    document["configuration"]["provider_config"] = {
+        "aws": {"name": "aws", "expressions": region},
+        "aws.other": {"name": "aws", "alias": "other", "expressions": provider or {}},
+    }
+    return document
+
+
+@pytest.mark.parametrize("attribute", ["grantee_principal", "retiring_principal"])
+def test_a_role_that_the_plan_makes_is_the_owners(attribute: str) -> None:
+    assert _review(_with_new_role(attribute)).findings == ()
+    elsewhere = {"region": {"constant_value": "eu-west-1"}}
+    assert _review(_with_new_role(attribute, elsewhere)).findings == ()
+
+
+@pytest.mark.parametrize("attribute", ["grantee_principal", "retiring_principal"])
+def test_a_role_that_is_made_with_other_credentials_may_be_anothers(attribute: str) -> None:
+    provider = {"assume_role": [{"role_arn": {"constant_value": f"arn:aws:iam::{OTHER}:role/deploy"}}]}
+    findings = _review(_with_new_role(attribute, provider)).findings
+    assert [(finding.policy, finding.outcome.value) for finding in findings] == [
+        ("other-account-gains-access", "unknown")
+        if attribute == "grantee_principal"
+        else ("spare-grant-retirable-by-others", "unknown")
+    ]
+
+
+@pytest.mark.parametrize("told", [True, False], ids=["of another module", "of which the plan does not tell"])
+def test_two_providers_that_read_alike_may_be_two_accounts(told: bool) -> None:
+    provider = {"assume_role": [{"role_arn": {"references": ["var.deploy_role"]}}]}
+    plan = _with_new_role("grantee_principal", provider)
+    providers = plan["configuration"]["provider_config"]
+    providers["aws"]["expressions"] = provider
+    assert _review(plan).findings == ()
+    if told:
+        providers["aws.other"]["module_address"] = "module.elsewhere"
+    else:
+        providers.clear()
+    findings = _review(plan).findings
+    assert [(finding.policy, finding.outcome.value) for finding in findings] == [
+        ("other-account-gains-access", "unknown")
+    ]
+
+
+def test_the_name_of_a_role_may_stand_in_the_arn_of_any_account() -> None:
+    findings = _review(_with_new_role("grantee_principal", taken="name")).findings
+    assert [(finding.policy, finding.outcome.value) for finding in findings] == [
+        ("other-account-gains-access", "unknown")
+    ]
+
+
+def _role_in_a_document(provider: dict[str, Any], taken: str = "arn", **statement: Any) -> dict[str, Any]:
+    """A real plan in which a policy document names a new role; made by another provider, of which this differs."""
+    plan: dict[str, Any] = json.loads((PLANS / "doc_role_added.json").read_bytes())
+    plan["configuration"]["provider_config"]["aws.other"] = {"name": "aws", "alias": "other"}
+    read = next(change for change in plan["resource_changes"] if change["mode"] == "data")
+    read["change"]["after"]["statement"][2] |= {"actions": ["kms:*"], **statement}
+    own = plan["configuration"]["provider_config"]["aws"]["expressions"]
+    plan["configuration"]["provider_config"]["aws.other"]["expressions"] = {**own, **provider}
+    for resource in plan["configuration"]["root_module"]["resources"]:
+        if resource["type"] == "aws_iam_role":
+            resource["provider_config_key"] = "aws.other"
+        for block in resource["expressions"].get("statement", ()):
+            for principals in block.get("principals", ()):
+                identifiers = principals["identifiers"]
+                if "aws_iam_role.r" in identifiers.get("references", ()):
+                    identifiers["references"] = [f"aws_iam_role.r.{taken}", "aws_iam_role.r"]
+    return plan
+
+
+@pytest.mark.parametrize(
+    ("provider", "taken", "told"),
+    [
+        ({"region": {"constant_value": "eu-west-1"}}, "arn", set()),
+        (
+            {"assume_role": [{"role_arn": {"constant_value": "x"}}]},
+            "arn",
+            {"other-account-gains-access", "public-key-policy", "vendor-overprivileged"},
+        ),
+        ({}, "name", {"public-key-policy", "vendor-overprivileged"}),
+    ],
+    ids=["in another Region", "with other credentials", "by its name"],
+)
+def test_a_new_role_in_a_policy_document_is_the_owners_only_where_the_owner_makes_it(
+    provider: dict[str, Any], taken: str, told: set[str]
+) -> None:
+    plan = _role_in_a_document(provider, taken)
+    findings = _review(plan).findings
+    assert {finding.policy for finding in findings if finding.outcome.value == "unknown"} == told
+
+
+OTHERS = {"assume_role": [{"role_arn": {"constant_value": f"arn:aws:iam::{OTHER}:role/deploy"}}]}
+
+
+def _told_of_others(plan: dict[str, Any]) -> list[tuple[str, bool]]:
+    """What is said of other accounts, and whether it blocks."""
+    report = _review(plan)
+    return [
+        (f.outcome.value, f in report.blocking) for f in report.findings if f.policy == "other-account-gains-access"
+    ]
+
+
+BLOCKED = [("unknown", True)]
+
+
+@pytest.mark.parametrize(
+    ("statement", "told"),
+    [
+        ({"actions": ["kms:*"]}, BLOCKED),
+        ({"actions": ["*"]}, BLOCKED),
+        ({"actions": ["kms:DescribeKey", "KMS:DECRYPT"]}, BLOCKED),
+        ({"actions": ["kms:ReEncrypt*"]}, BLOCKED),
+        ({"actions": ["kms:Decryp?"]}, BLOCKED),
+        ({"actions": ["kms:CreateGrant"]}, BLOCKED),
+        ({"actions": [], "not_actions": ["kms:Delete*"]}, BLOCKED),
+        ({"actions": None, "not_actions": ["kms:Delete*"]}, BLOCKED),
+        ({"actions": ["kms:DescribeKey", "kms:Get*"]}, []),
+        ({"actions": ["kms:Decrypt2", "xkms:Decrypt", "kms.Decrypt"]}, []),
+        ({"effect": "Deny"}, []),
+    ],
+)
+def test_a_role_that_other_credentials_make_is_told_where_it_is_allowed_to_use_the_key(
+    statement: dict[str, Any], told: list[tuple[str, bool]]
+) -> None:
+    assert _told_of_others(_role_in_a_document(OTHERS, **statement)) == told
+
+
+@pytest.mark.parametrize(
+    ("marker", "told"),
+    [
+        ({"effect": True, "principals": [{"identifiers": [True]}]}, BLOCKED),
+        ({"actions": [True], "principals": [{"identifiers": [True]}]}, BLOCKED),
+        ({"principals": True}, BLOCKED),
+        ({"principals": []}, []),
+        ({"principals": [{"identifiers": [False]}]}, []),
+    ],
+)
+def test_what_is_not_known_of_a_statement_is_taken_at_its_worst(marker: Any, told: list[tuple[str, bool]]) -> None:
+    effect = "Deny" if "effect" in marker else None
+    actions = ["kms:DescribeKey"] if "actions" in marker else ["kms:*"]
+    plan = _role_in_a_document(
+        OTHERS, effect=effect, actions=actions, principals=[{"type": "AWS", "identifiers": ["x"]}]
+    )
+    read = next(change for change in plan["resource_changes"] if change["mode"] == "data")
+    read["change"]["after_unknown"]["statement"][2] = marker
+    assert _told_of_others(plan) == told
+
+
+def test_a_new_key_is_not_opened_to_others_either_and_to_its_owners_new_role_it_is() -> None:
+    for provider, told in (OTHERS, BLOCKED), ({}, []):
+        plan = _role_in_a_document(provider)
+        key = next(change for change in plan["resource_changes"] if change["type"] == KEY)
+        for name in ("arn", "id", "key_id"):
+            key["change"]["after_unknown"][name] = key["change"]["after"].pop(name) is not None
+        key["change"] |= {"actions": ["create"], "before": None}
+        assert _told_of_others(plan) == told
+
+
+@pytest.mark.parametrize(("taken", "told"), [("arn", BLOCKED), ("unique_id", BLOCKED), ("name", [])])
+def test_a_policy_that_refers_to_a_role_of_others_itself_may_be_for_it(
+    taken: str, told: list[tuple[str, bool]]
+) -> None:
+    plan = _role_in_a_document(OTHERS)
+    for resource in plan["configuration"]["root_module"]["resources"]:
+        if resource["type"] == KEY:
+            resource["expressions"]["policy"]["references"] = [f"aws_iam_role.r.{taken}", "aws_iam_role.r"]
+    assert _told_of_others(plan) == told
+
+
+def test_a_separate_policy_of_which_a_role_of_others_is_a_part_is_told_too() -> None:
+    plan = _role_in_a_document(OTHERS)
+    key = next(change for change in plan["resource_changes"] if change["type"] == KEY)
+    configured = next(r for r in plan["configuration"]["root_module"]["resources"] if r["type"] == KEY)
+    before, after = key["change"]["before"], key["change"]["after"]
+    after["policy"] = before["policy"]
+    key["change"]["after_unknown"].pop("policy")
+    named = {"type": KEY_POLICY, "name": "p", "address": f"{KEY_POLICY}.p"}
+    attributes = {name: before[name] for name in ("key_id", "policy")} | {"bypass_policy_lockout_safety_check": False}
+    will = {name: value for name, value in attributes.items() if name != "policy"}
+    separate = {"actions": ["update"], "before": {**attributes, "id": before["key_id"]}, "after": will}
+    plan["resource_changes"].append({**key, **named, "change": {**separate, "after_unknown": {"policy": True}}})
+    plan["configuration"]["root_module"]["resources"].append({**configured, **named})
+    assert _told_of_others(plan) == BLOCKED
+
+
+def test_credentials_that_the_plan_does_not_tell_are_nobody_elses_yet() -> None:
+    """Terraform before 1.1 names a provider that is passed to a module so, and a first deployment must not be hit."""
+    plan = _role_in_a_document(OTHERS)
+    del plan["configuration"]["provider_config"]["aws.other"]
+    assert _told_of_others(plan) == []
+    plan = _role_in_a_document({"profile": {"references": ["var.profile"]}})
+    providers = plan["configuration"]["provider_config"]
+    providers["aws"]["expressions"] = {"profile": {"references": ["var.profile"]}}
+    providers["aws.other"] |= {"module_address": "module.elsewhere", "expressions": providers["aws"]["expressions"]}
+    assert _told_of_others(plan) == []
+    providers["aws.other"]["expressions"] = {"profile": {"constant_value": "another"}}
+    assert _told_of_others(plan) == BLOCKED
