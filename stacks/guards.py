@@ -8,13 +8,16 @@ Each guard looks at what Terraform will read, not at what built it, and holds it
 - `enabled`: a key is enabled exactly while its generation is active and the tenant not revoked (EKM-10).
 - `key_kind`: a key is of the declared origin, symmetric and for encryption, and no lockout check is bypassed
   (EKM-06, EKM-14).
+- `ignored_changes`: Terraform is not told to leave anything as it stands that these guards are about: what the
+  declaration says of it, such as a revocation, would never reach the key (EKM-10).
+- `place`: a key is where its declaration has it, by the provider that the stack gives it: a primary by the main one.
 - `material`: key material is never in what Terraform reads (EKM-06).
 - `rotation`: automatic rotation is what the declaration says.
 - the guards of `stacks.policy_guards` on its policy.
 - `grant`: a grant goes to the vendor alone, for no more than it needs, and never while revoked (EKM-18).
 - `unknown_kind`: no other resource of KMS is emitted: a policy of its own, for one, would stand above the key's.
 - `every_generation`: each generation that the stacks make has exactly one key, and one replica in each
-  declared Region (EKM-34).
+  declared Region (EKM-34); none is multiplied or taken away by `count` or `for_each`.
 
 An attribute that cannot be read is a finding, never a pass.
 """
@@ -25,7 +28,7 @@ from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 from engine.declaration import GENERATION_TAG, TENANT_TAG, DeclaredState, Origin
-from stacks.custody import VENDOR_GRANT_OPERATIONS, custody_of
+from stacks.custody import VENDOR_GRANT_OPERATIONS, custody_of, region_identifier
 from stacks.findings import Finding
 from stacks.key_policy import account_root
 from stacks.policy_guards import judge_policy
@@ -39,6 +42,9 @@ if TYPE_CHECKING:
 PRIMARY_TYPES = ("aws_kms_key", "aws_kms_external_key")
 REPLICA_TYPES = ("aws_kms_replica_key", "aws_kms_replica_external_key")
 EXTERNAL_TYPES = ("aws_kms_external_key", "aws_kms_replica_external_key")
+
+# What may be left as somebody else sets it: the importer's attributes, and what no guard is about.
+IGNORABLE = ("description", "tags_all", "key_material_base64", "valid_to")
 
 MINIMUM_DELETION_WINDOW_IN_DAYS = 7  # AWS KMS API, "ScheduleKeyDeletion"
 
@@ -76,7 +82,14 @@ def judge_generations(declaration: Declaration, emitted: Iterable[EmittedResourc
     resources = tuple(emitted)
     generations = _generations_with_key(declaration)
     keys = Counter(_generation_tag(resource) for resource in resources if resource.terraform_type in PRIMARY_TYPES)
-    replicas = Counter(_generation_tag(resource) for resource in resources if resource.terraform_type in REPLICA_TYPES)
+    replicas = {
+        number: sorted(
+            str(resource.attributes.get("provider"))
+            for resource in resources
+            if resource.terraform_type in REPLICA_TYPES and _generation_tag(resource) == number
+        )
+        for number in generations
+    }
     missing_keys = (
         Finding(
             "every_generation",
@@ -91,12 +104,13 @@ def judge_generations(declaration: Declaration, emitted: Iterable[EmittedResourc
         Finding(
             "every_generation",
             declaration.tenant,
-            f"generation {number} has {replicas[number]} replicas in the stack; it must have "
-            f"{len(generation.replicas)}: {', '.join(generation.replicas) or 'none is declared'}",
+            f"generation {number} has {len(replicas[number])} replicas in the stack, "
+            f"by {', '.join(replicas[number]) or 'no provider'}; it must have {len(generation.replicas)}: "
+            f"{', '.join(generation.replicas) or 'none is declared'}",
             ("EKM-34",),
         )
         for number, generation in generations.items()
-        if replicas[number] != len(generation.replicas)
+        if replicas[number] != sorted(f"aws.{region_identifier(region)}" for region in generation.replicas)
     )
     return (*missing_keys, *missing_replicas)
 
@@ -126,9 +140,30 @@ def _judge_key(declaration: Declaration, key: EmittedResource) -> Iterator[Findi
             "the number of a generation that the stacks make",
         )
         return
+    yield from _judge_meta_arguments(key)
     yield from _judge_custody(declaration, generation, key)
     yield from _judge_kind(generation, key)
     yield from judge_policy(declaration, generation, key.address, key.attributes.get("policy"))
+
+
+def _judge_meta_arguments(key: EmittedResource) -> Iterator[Finding]:
+    for name in ("count", "for_each"):
+        if name in key.attributes:
+            message = f"{name} must not be there: a generation has exactly one key"
+            yield Finding("every_generation", key.address, message, ("EKM-33",))
+    elsewhere = key.terraform_type in PRIMARY_TYPES and "provider" in key.attributes
+    if elsewhere or "region" in key.attributes:
+        message = "its Region must be that of the declaration: neither region nor another provider may be named"
+        yield Finding("place", key.address, message, ("EKM-05",))
+    lifecycle = key.attributes.get("lifecycle")
+    ignored = lifecycle.get("ignore_changes") if isinstance(lifecycle, dict) else None
+    if ignored is not None and not (isinstance(ignored, list) and all(map(_is_ignorable, ignored))):
+        message = f"lifecycle.ignore_changes must name nothing but {', '.join(IGNORABLE)} and single tags of your own"
+        yield Finding("ignored_changes", key.address, message, ("EKM-10",))
+
+
+def _is_ignorable(name: Any) -> bool:
+    return name in IGNORABLE or (isinstance(name, str) and name.startswith("tags[") and "keyturn:" not in name)
 
 
 def _judge_custody(declaration: Declaration, generation: DeclaredGeneration, key: EmittedResource) -> Iterator[Finding]:

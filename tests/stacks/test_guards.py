@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -86,6 +87,18 @@ CONDITION = {"StringEquals": {"aws:PrincipalTag/team": "backup"}}
         ("prevent_destroy", setting("lifecycle", {"prevent_destroy": False})),
         ("prevent_destroy", setting("lifecycle", {})),
         ("prevent_destroy", setting("lifecycle", {"prevent_destroy": "true"})),
+        ("ignored_changes", setting("lifecycle", {"prevent_destroy": True, "ignore_changes": "all"})),
+        ("ignored_changes", setting("lifecycle", {"prevent_destroy": True, "ignore_changes": ["policy"]})),
+        ("ignored_changes", setting("lifecycle", {"prevent_destroy": True, "ignore_changes": ["is_enabled"]})),
+        ("ignored_changes", setting("lifecycle", {"prevent_destroy": True, "ignore_changes": ["tags"]})),
+        (
+            "ignored_changes",
+            setting("lifecycle", {"prevent_destroy": True, "ignore_changes": ['tags["keyturn:tenant"]']}),
+        ),
+        ("every_generation", setting("count", 0)),
+        ("every_generation", setting("for_each", {"a": 1})),
+        ("place", setting("provider", "aws.eu_west_1")),
+        ("place", setting("region", "eu-west-1")),
         ("deletion_window", setting("deletion_window_in_days", 7)),
         ("deletion_window", setting("deletion_window_in_days", None)),
         ("enabled", setting("is_enabled", False)),
@@ -189,6 +202,25 @@ def test_a_missing_or_second_key_of_a_generation_is_refused(tmp_path: Path) -> N
     ]
 
 
+@pytest.mark.requirement("EKM-34")
+def test_two_replicas_in_one_region_are_not_one_in_each(tmp_path: Path) -> None:
+    replicas = ["eu-central-1", "eu-west-1"]
+    declaration = declare(generations=[{"number": 1, "multi_region": True, "replicas": replicas}])
+    resources = emitted(tmp_path, declaration)["resource"]
+    found = [
+        EmittedResource(kind, name, attributes)
+        for kind in ("aws_kms_key", "aws_kms_replica_key")
+        for name, attributes in resources[kind].items()
+    ]
+    assert judge_generations(declaration, found) == ()
+    both = [replace(replica, attributes={**replica.attributes, "provider": "aws.eu_west_1"}) for replica in found[1:]]
+    (refusal,) = judge_generations(declaration, [found[0], *both])
+    assert refusal.message == (
+        "generation 1 has 2 replicas in the stack, by aws.eu_west_1, aws.eu_west_1; it must have 2: "
+        "eu-central-1, eu-west-1"
+    )
+
+
 def test_a_vendors_statement_that_denies_or_names_another_account_is_refused_for_both(tmp_path: Path) -> None:
     declaration = declare()
     key = resource(tmp_path, declaration, "aws_kms_key", "generation_1")
@@ -208,6 +240,7 @@ def test_what_widens_nothing_and_denies_no_use_is_let_pass(tmp_path: Path) -> No
     attributes = dict(key.attributes)
     with_statement()(attributes)
     with_statement(Effect="Deny", Principal="*", Action="kms:PutKeyPolicy", Condition=CONDITION)(attributes)
+    attributes["lifecycle"] = {"prevent_destroy": True, "ignore_changes": ['tags["team"]', "description"]}
     assert guards_of(declaration, EmittedResource("aws_kms_key", "generation_1", attributes)) == set()
 
 

@@ -152,4 +152,6 @@ def test_a_missing_replica_is_refused(tmp_path: Path) -> None:
         if name != "generation_1_eu_west_1"
     ]
     (finding,) = judge_generations(declaration, seen)
-    assert finding.message == ("generation 1 has 1 replicas in the stack; it must have 2: eu-west-1, eu-central-1")
+    assert finding.message == (
+        "generation 1 has 1 replicas in the stack, by aws.eu_central_1; it must have 2: eu-west-1, eu-central-1"
+    )
