@@ -112,6 +112,15 @@ def ask_principal(
     return None if decision is None else _OF_VERDICT[decision.verdict]
 
 
+def why_refused(text: str) -> str | None:
+    """What is wrong with a policy's text by itself; None where nothing is."""
+    try:
+        parse_key_policy(text)
+    except InputError as error:
+        return error.message
+    return None
+
+
 class _Part:
     """A statement by itself: whether it allows, the policy that it alone would be, and what it means."""
 

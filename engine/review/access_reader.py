@@ -66,6 +66,14 @@ class AccessReader:
         self._policies[text] = found
         return found
 
+    def refusal(self, text: str) -> str | None:
+        """Why KMS would refuse a policy's text; None where it takes it."""
+        if self.read(text) is not None:
+            return None
+        from engine.review.access_questions import why_refused
+
+        return why_refused(text) or f"it names principals of another AWS partition than {self._partition}, the key's"
+
     def statements(self, text: str) -> Statements | None:
         """The statements of a policy's text as parsed JSON; None where it is none that KMS would take."""
         found = self.read(text)

@@ -51,6 +51,7 @@ class EventKind(Enum):
     VENDOR_PRIVILEGES = "vendor_privileges"
     OTHER_ACCOUNTS = "other_accounts"
     OUTSIDE_PRINCIPALS = "outside_principals"
+    REFUSED_POLICY = "refused_policy"
     PUBLIC_ACCESS = "public_access"
     ADMINISTRATION = "administration"
     LOCKOUT_CHECK = "lockout_check"
@@ -113,6 +114,7 @@ VOCABULARY: dict[EventKind, dict[str, tuple[str, ...] | type]] = {
     EventKind.OTHER_ACCOUNTS: OF_KEYS | {"change": ("gained", "instead_of_vendor", "none")},
     EventKind.OUTSIDE_PRINCIPALS: OF_KEYS
     | {"principal": ("service", "federated", "identity"), "power": ("use", "administration")},
+    EventKind.REFUSED_POLICY: OF_KEYS,
     EventKind.PUBLIC_ACCESS: OF_KEYS
     | {"principal": ("none", "wildcard", "not_principal"), "open": ("yes", "conditional", "no"), "gained": bool},
     EventKind.ADMINISTRATION: OF_KEYS | {"after": ("yes", "conditional", "no"), "change": ("narrowed", "none")},
@@ -199,6 +201,7 @@ WORDS: dict[EventKind, tuple[str, ...]] = {
     EventKind.VENDOR_PRIVILEGES: ("actions", "vendor"),
     EventKind.OTHER_ACCOUNTS: ("gained", "lost", "vendor"),
     EventKind.OUTSIDE_PRINCIPALS: ("names",),
+    EventKind.REFUSED_POLICY: ("because",),
     EventKind.OWNER_POWERS: ("power",),
     EventKind.GRANT: ("grant",),
     EventKind.VENDOR_STATEMENT: ("vendor",),

@@ -1,5 +1,7 @@
 """What a key policy opens and closes beside the vendor's access: strangers, administrators, the guard on deletion.
 
+And whether it is one that KMS takes at all.
+
 Told where the plan makes the key or changes its policy; what stood in the policy before is nobody's change.
 """
 
@@ -11,7 +13,7 @@ from engine.review.access_answers import Answer
 from engine.review.detect.context import OPENING, is_new, key_event
 from engine.review.events import EventKind
 from engine.review.resources import Moment
-from engine.review.values import UNKNOWN
+from engine.review.values import SENSITIVE, UNKNOWN
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -32,10 +34,21 @@ def detect_key_policy(context: Context) -> Iterator[Told]:
     """The events of every key in scope that is new or of which the policy changes."""
     for subject, changes in context.asked:
         if changes:
+            yield _refused(context, subject)
             yield _public(context, subject)
             yield _administration(context, subject)
             yield _deletion_guard(context, subject)
         yield from _lockout(subject, policy_changes=changes)
+
+
+def _refused(context: Context, subject: Subject) -> Told:
+    """A policy that is known and none that KMS would take: of such a one nothing else can be told."""
+    policy = context.access.policy(subject.key, Moment.PLANNED)
+    why = context.access.reader.refusal(policy.least) if policy.certain and policy.least is not None else None
+    if why is None:
+        return EventKind.REFUSED_POLICY
+    because = SENSITIVE if context.access.policy_is_sensitive(subject.key) else why
+    return key_event(subject, EventKind.REFUSED_POLICY, {}, because=because)
 
 
 def _public(context: Context, subject: Subject) -> Told:

@@ -69,6 +69,9 @@ POLICIES = {
             for organisation in ("o-1234567890", "o-0987654321")
         ),
     ),
+    "one that KMS refuses": document(
+        OWNER, FOR_VENDOR, statement({"AWS": root(OTHER)}, "kms:DescribeKey", effect="allow")
+    ),
     "vendor denied": document(OWNER, FOR_VENDOR, statement({"AWS": root(VENDOR)}, "kms:Decrypt", "Deny")),
     "another account instead": document(OWNER, statement({"AWS": root(OTHER)}, USE)),
     "another account too": document(OWNER, FOR_VENDOR, statement({"AWS": root(OTHER)}, USE)),

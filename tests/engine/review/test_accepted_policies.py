@@ -171,13 +171,27 @@ def test_a_policy_with_a_statement_that_kms_refuses_is_not_known_whomever_the_st
 ) -> None:
     broken = document(OWNER, FOR_VENDOR, {**statement({"AWS": root(OTHER)}, "kms:DescribeKey"), **other})
     report = _changed(document(OWNER, FOR_VENDOR), broken)
-    assert ("vendor-access-lost", "unknown") in [(f.policy, f.outcome.value) for f in report.blocking]
+    found = [(finding.policy, finding.outcome.value) for finding in report.blocking]
+    assert found == [("vendor-access-lost", "unknown"), ("policy-refused", "fail")]
+    assert "statement 3" in report.blocking[1].message
+
+
+def test_a_new_key_with_a_policy_that_kms_refuses_blocks_and_says_why() -> None:
+    open_to_all = {"Effect": "Allow", "NotPrincipal": {"AWS": []}, "Action": "kms:*", "Resource": "*"}
+    plan = PlanBuilder().add(KEY, 1, ("create",), after={"policy": document(OWNER, open_to_all)}).plan()
+    report = review_plan("plan.json", json.dumps(plan).encode(), declaration(), base=declaration())
+    assert [finding.policy for finding in report.blocking] == ["policy-refused"]
+    assert report.blocking[0].message.endswith("statement 2: its NotPrincipal AWS is an empty list")
+    plan["resource_changes"][0]["change"]["after_sensitive"] = {"policy": True}
+    report = review_plan("plan.json", json.dumps(plan).encode(), declaration(), base=declaration())
+    assert report.blocking[0].message.endswith("would refuse its policy: (sensitive value)")
 
 
 def test_an_escape_hides_neither_the_partition_nor_the_vendor() -> None:
     known_policy = document(OWNER, FOR_VENDOR)
     elsewhere = known_policy.replace(f"arn:aws:iam::{VENDOR}", f"arn:\\u0061ws-cn:iam::{VENDOR}")
-    assert _changed(known_policy, elsewhere).verdict is ReviewVerdict.BLOCK
+    refusal = next(f for f in _changed(known_policy, elsewhere).blocking if f.policy == "policy-refused")
+    assert "several AWS partitions: aws, aws-cn" in refusal.message
     under_condition = {**FOR_VENDOR, "Condition": {"StringEquals": {"aws:PrincipalOrgID": "o-1"}}}
     policy = document(OWNER, under_condition).replace(VENDOR, VENDOR[:-1] + "\\u0031")
     plan = PlanBuilder().add(
