@@ -56,6 +56,21 @@ def synchronise(path: Path) -> None:
         os.close(descriptor)
 
 
+def synchronise_file_system(descriptor: int) -> None:
+    """Make all durable that was written to the file system of an open folder, which waits for no other disk.
+
+    Raises:
+        OSError: Its disk lost something of that since the folder was opened.
+    """
+    import ctypes  # takes time to import, and few need it
+
+    syncfs = getattr(ctypes.CDLL(None, use_errno=True), "syncfs", None)
+    if syncfs is None:
+        os.sync()  # only some systems have it
+    elif syncfs(descriptor) != 0:
+        raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
+
+
 class WriteBack:
     """Hands a file to the disk while it is being written, and lets the page cache forget what the disk has.
 

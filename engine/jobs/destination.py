@@ -7,6 +7,7 @@
 - Nothing is overwritten silently. A file that is there with the same content is left as it is; one with other
   content is told and left alone, unless overwriting was asked for; a folder is never replaced.
 - The vault and the ledger are never written into or over, whatever was asked for.
+- What was written is durable when the destination is closed; where the disk has lost some of it, that is told then.
 - Permission bits and modification times come back, but no set-user-id, set-group-id or sticky bit. A folder
   that was there before keeps its own.
 """
@@ -22,7 +23,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import TYPE_CHECKING, Protocol, Self
 
-from engine.durable import WriteBack
+from engine.durable import WriteBack, synchronise_file_system
 from engine.errors import MachineError
 from engine.jobs.own_places import OwnPlaces
 from engine.jobs.workloads import identity_of
@@ -85,10 +86,11 @@ class MadeFile:
 
 @dataclass(slots=True)
 class _Open:
-    """A folder that is open: its name, its descriptor, and what to give it when it is left."""
+    """A folder that is open: its name, its descriptor and file system, and what to give it when it is left."""
 
     name: str
     descriptor: int
+    device: int
     made: bool
     private: bool
     entry: FolderEntry | None = None
@@ -124,7 +126,7 @@ class Destination:
             root = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         except OSError as error:
             raise self._failed(error) from error
-        self._levels = [_Open("", root, made=False, private=False)]
+        self._levels = [_Open("", root, os.fstat(root).st_dev, made=False, private=False)]
 
     def folder(self, place: tuple[str, ...], entry: FolderEntry) -> Written:
         """Make a folder, unless it is there."""
@@ -184,15 +186,8 @@ class Destination:
             return self._in_the_way(error)
 
     def close(self) -> None:
-        """Give the folders that were made their permissions and times."""
-        failure: MachineError | None = None
-        while self._levels:
-            try:
-                self._leave()
-            except MachineError as error:
-                failure = failure or error
-        if failure is not None:
-            raise failure
+        """Give the folders that were made their permissions and times, and make all of it durable."""
+        self._leave_all(durable=True)
 
     def __enter__(self) -> Self:
         return self
@@ -200,7 +195,21 @@ class Destination:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self.close()
+        if error is None:
+            self.close()
+        else:
+            with suppress(MachineError):  # the failure that led here must not be hidden by another
+                self._leave_all(durable=False)
+
+    def _leave_all(self, *, durable: bool) -> None:
+        failure: MachineError | None = None
+        while self._levels:
+            try:
+                self._leave(durable=durable)
+            except MachineError as error:
+                failure = failure or error
+        if failure is not None:
+            raise failure
 
     def _enter(self, place: tuple[str, ...], last_mode: int = 0o777) -> _Open:
         """Open a folder, making it (with this mode) and those above it where they are missing."""
@@ -217,27 +226,39 @@ class Destination:
                 new = True
             except FileExistsError:
                 new = False
-            level = _Open(name, os.open(name, _FOLDER, dir_fd=above), made=new, private=new and mode == _PRIVATE)
-            if self._own.has_folder(level.descriptor):
-                os.close(level.descriptor)
+            descriptor = os.open(name, _FOLDER, dir_fd=above)
+            if self._own.has_folder(descriptor):
+                os.close(descriptor)
                 raise _OwnFolderError(errno.ENOTDIR, Written.OWN.value)
-            self._levels.append(level)
-            identity = identity_of(os.fstat(level.descriptor))
+            status = os.fstat(descriptor)
             if new:
-                self._made.add(identity)
-            level.made = identity in self._made
+                self._made.add(identity_of(status))
+            made, private = identity_of(status) in self._made, new and mode == _PRIVATE
+            self._levels.append(_Open(name, descriptor, status.st_dev, made, private))
         return self._levels[-1]
 
-    def _leave(self) -> None:
+    def _leave(self, *, durable: bool = True) -> None:
         level = self._levels.pop()
         try:
             if level.made and level.entry is not None:
                 os.fchmod(level.descriptor, level.entry.mode & 0o777)
                 os.utime(level.descriptor, ns=(level.entry.modified_ns, level.entry.modified_ns))
+            if durable and not (self._levels and self._levels[-1].device == level.device):
+                self._synchronise(level)
         except OSError as error:
             raise self._failed(error) from error
         finally:
             os.close(level.descriptor)
+
+    def _synchronise(self, level: _Open) -> None:
+        """Make all durable that was written to the file system of a folder, since it was opened."""
+        try:
+            synchronise_file_system(level.descriptor)
+        except OSError as error:
+            raise MachineError(
+                f"the disk of {printable(str(self._folder))!r} has lost what was written to it: {error.strerror}",
+                "what was restored there may be damaged: restore once more, into a new folder on a disk that is whole",
+            ) from error
 
     def _write(
         self, folder: int, name: str, entry: FileAttributes, content: Iterator[memoryview], *, replace: bool

@@ -4,7 +4,7 @@
   into another; a download into a folder of the device that it is for. Each workload lies there as it lay in the
   source; a download of mailboxes makes one mBox file of each workload instead (`engine.jobs.mailboxes`).
 - Only authenticated content reaches a file's own name, nothing is overwritten silently, and nothing is written
-  outside the folder (`engine.jobs.destination`).
+  outside the folder; a workload that is told as restored is on the disk (`engine.jobs.destination`).
 - A file that is damaged in the vault is told, and the others are restored.
 - A legal hold download reads the copy under the service's own key, and never touches the customer's (EKM-43).
 """
@@ -115,11 +115,8 @@ def _run(context: JobContext, workflow: Workflow, kind: WorkflowKind, request: R
                 return told_of_newer(context, key.record, request.snapshot, snapshot, result)
 
     notes = (PROPRIETARY,) if workflow.delivery is Delivery.MAILBOX else ()
-    try:
-        labels = chosen_workloads(context, workflow, request.workloads)
-        return run_job(context, workflow, labels, operate, notes=notes)
-    finally:
-        os.sync()  # what is reported as restored is on the disk
+    labels = chosen_workloads(context, workflow, request.workloads)
+    return run_job(context, workflow, labels, operate, notes=notes)
 
 
 def _size(context: JobContext, key: OperationKey, snapshot: SnapshotId, paths: tuple[str, ...]) -> int:
