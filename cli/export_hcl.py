@@ -44,8 +44,8 @@ _MARK = "# Written by `keyturn export-hcl` from the declaration: change that, an
 def command(output: Path, declaration_path: Path, as_json: bool) -> int:
     """Write the stacks as plain Terraform, one folder a stack with a `main.tf`.
 
-    For teams that do not run CDKTF. An earlier export is replaced; a file that is not one is left alone and
-    refused. `KEYTURN_EVIDENCE` and its key count as in a synthesis.
+    For teams that do not run CDKTF. An earlier export of the same stacks is replaced; a file that is not one is
+    left alone and refused. `KEYTURN_EVIDENCE` and its key count as in a synthesis.
     """
     with tempfile.TemporaryDirectory(prefix="keyturn-hcl-") as folder:
         _synthesise(declaration_path, Path(folder), output)
@@ -55,6 +55,9 @@ def command(output: Path, declaration_path: Path, as_json: bool) -> int:
             _require_ours(target)
         for stack, target in zip(stacks, targets, strict=True):
             _write(target, _MARK + _formatted((stack / "cdk.tf").read_text(encoding="utf-8")))
+    for older in sorted(set(output.glob("*/main.tf")) - set(targets)):
+        if older.is_file() and _is_ours(older):
+            note(f"left {older}: an earlier export of a stack that is not declared here")
     if as_json:
         print_json({"files": [str(target) for target in targets]})
     else:
@@ -97,12 +100,17 @@ def _formatted(text: str) -> str:
 
 def _require_ours(target: Path) -> None:
     try:
-        if target.exists() and not target.read_text(encoding="utf-8").startswith(_MARK):
+        if target.exists() and not _is_ours(target):
             raise InputError(
                 f"{str(target)!r} exists and is not an export of Keyturn's", "name another folder with --output"
             )
-    except (OSError, UnicodeDecodeError) as error:
+    except OSError as error:
         raise InputError(f"{str(target)!r} exists and cannot be read: {error}") from error
+
+
+def _is_ours(target: Path) -> bool:
+    with target.open("rb") as file:
+        return file.read(len(_MARK)) == _MARK.encode()
 
 
 def _write(target: Path, text: str) -> None:

@@ -77,6 +77,21 @@ def test_an_export_replaces_an_export_and_nothing_else(repository: Repository) -
     assert written.read_text() == "# mine\n"
 
 
+def test_an_earlier_export_of_what_is_not_declared_here_is_left_and_told(repository: Repository) -> None:
+    declaration = (repository.folder / "ekm.yaml").read_text()
+    (repository.folder / "ekm.yaml").write_text(declaration.replace("northwind", "contoso"))
+    assert "left" not in repository.keyturn("export-hcl").err
+    (repository.folder / "ekm.yaml").write_text(declaration)
+    mine = repository.folder / "terraform" / "mine" / "main.tf"
+    mine.parent.mkdir()
+    mine.write_bytes(b"\xff")
+    ended = repository.keyturn("export-hcl")
+    assert ended.exit_code == 0
+    told = "left terraform/contoso/main.tf: an earlier export of a stack that is not declared here\n"
+    assert [line for line in ended.err.splitlines(keepends=True) if "left" in line] == [told]
+    assert (repository.folder / "terraform" / "contoso" / "main.tf").exists()
+
+
 def test_what_the_stacks_refuse_is_not_exported(repository: Repository) -> None:
     repository.declare(declared_generations(2, current=2).replace("description: first key", "state: retired"))
     ended = repository.keyturn("export-hcl")
