@@ -1,9 +1,10 @@
 """The guards in the construct tree: an aspect that runs in every synthesis of a tenant's stack.
 
 The aspect stands at a post of its own, so that CDKTF calls it once and not for every resource. The post is set up
-anew as a synthesis begins, behind all else in the stack: CDKTF visits in that order, so whatever other aspects change
-is changed by then. There all that the stack is about to emit is judged, resource by resource and as a whole; a
-refusal stands as an error annotation, so the synthesis ends before the stack is written.
+anew as a synthesis begins, behind all else in the stack but the outputs that CDKTF makes for another stack: CDKTF
+visits in that order, so whatever other aspects change is changed by then. There all that the stack is about to emit
+is judged, resource by resource and as a whole; a refusal stands as an error annotation, so the synthesis ends before
+the stack is written.
 
 The document that was judged is kept for the one that asks next, which is the writer: to make it anew would cost as
 much again. Whoever asks besides, as CDKTF's `Testing` does, gets one that was judged for it, or the refusal.
