@@ -1,9 +1,9 @@
 """Which generation a key is.
 
-By its ARN, by what the evidence proves, by the tags `keyturn:tenant` and `keyturn:generation` as they were, by its
-declared address, by the address that our stacks give (unless the tags say another tenant's), by the tags as they will
-be, or as a replica of its primary key: in this order, so that what a change writes comes last. Of a key that moves, the
-address where it was comes first, for the same reason.
+By its ARN or that of its multi-Region family, by what the evidence proves, by the tags `keyturn:tenant` and
+`keyturn:generation` as they were, by its declared address, by the address that our stacks give (unless the tags say
+another tenant's), by the tags as they will be, or as a replica of its primary key: in this order, so that what a change
+writes comes last. Of a key that moves, the address where it was comes first, for the same reason.
 """
 
 from __future__ import annotations
@@ -50,6 +50,12 @@ class Generations:
             for generation in declaration.generations
             if generation.key_arn is not None
         }
+        self._by_family = {
+            generation.key_arn.family: generation.number
+            for declaration in reversed(declared.both)
+            for generation in declaration.generations
+            if generation.key_arn is not None and generation.key_arn.multi_region
+        }
         self._by_id = {arn.rsplit("/", 1)[-1]: number for arn, number in self._by_arn.items()}
         self._by_address = {
             generation.address: generation.number
@@ -68,6 +74,8 @@ class Generations:
     def _number(self, key: Key) -> int | None:
         if key.arn is not None and key.arn in self._by_arn:
             return self._by_arn[key.arn]
+        if self._by_family and key.arn is not None and (number := self._of_family(key.arn)) is not None:
+            return number
         if key.arn is None and key.resource is None and key.key_id in self._by_id:
             return self._by_id[key.key_id]
         proof = None if self._declared.proof is None else self._declared.proof.of_key(key.arn or key.key_id)
@@ -89,6 +97,13 @@ class Generations:
         primary = self._custody.keys.get(key.primary) if key.primary is not None else None
         return self.number(primary) if primary is not None else None
 
+    def _of_family(self, arn: str) -> int | None:
+        """The generation with whose key a key shares its material, in whichever Regions the two are."""
+        parts = arn.split(":")
+        if len(parts) != 6 or not parts[5].startswith("key/mrk-"):
+            return None
+        return self._by_family.get(f"{parts[1]}:{parts[4]}:{parts[5].removeprefix('key/')}")
+
     def by_planned_tags_alone(self, key: Key) -> bool:
         """Whether nothing but the tags that the plan gives a key makes it a generation's."""
         resource = key.resource
@@ -97,7 +112,8 @@ class Generations:
         if any(self.tagged(key, moment) is not None for moment in (Moment.RECORDED, Moment.OBSERVED)):
             return False
         proved = self._declared.proof is not None and self._declared.proof.of_key(key.arn or key.key_id) is not None
-        named = key.arn in self._by_arn or {resource.address, resource.former_address} & self._by_address.keys()
+        named = key.arn is not None and (key.arn in self._by_arn or self._of_family(key.arn) is not None)
+        named = named or bool({resource.address, resource.former_address} & self._by_address.keys())
         return not (proved or named or self._of_stack(key) is not None)
 
     def existing(self, number: int) -> tuple[Key, ...]:

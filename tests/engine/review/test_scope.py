@@ -9,7 +9,17 @@ import pytest
 
 from engine.review import Report, ReviewVerdict, review_plan
 from tests.engine.review.declarations import declaration, proof
-from tests.engine.review.plan_builder import OPERATIONS, OTHER, POLICIES, VENDOR, PlanBuilder, key_arn, key_id, root
+from tests.engine.review.plan_builder import (
+    CUSTOMER,
+    OPERATIONS,
+    OTHER,
+    POLICIES,
+    VENDOR,
+    PlanBuilder,
+    key_arn,
+    key_id,
+    root,
+)
 
 KEY, GRANT, ALIAS, POLICY = "aws_kms_key", "aws_kms_grant", "aws_kms_alias", "aws_kms_key_policy"
 # A key without tags that the vendor cannot use: nothing but what a test adds puts it into scope.
@@ -36,6 +46,34 @@ def test_by_the_declared_arn() -> None:
     report = review_plan("p", _deletes("other"), declared)
     assert _blocked(report)
     assert report.keys[0].generation == 1
+
+
+FAMILY = "mrk-" + "1" * 32
+
+
+def _of_the_family(region: str, account: str = CUSTOMER) -> str:
+    return f"arn:aws:kms:{region}:{account}:key/{FAMILY}"
+
+
+@pytest.mark.parametrize("kind", [KEY, "aws_kms_replica_key"])
+@pytest.mark.parametrize("elsewhere", ["primary", "replica"])
+def test_by_the_declared_arn_of_the_same_family_in_another_region(kind: str, elsewhere: str) -> None:
+    regions = ("us-east-1", "eu-west-1") if elsewhere == "replica" else ("eu-west-1", "us-east-1")
+    declared = declaration(
+        generation_1={"key_arn": _of_the_family(regions[0]), "multi_region": True}, region=regions[0]
+    )
+    before = {**PLAIN, "arn": _of_the_family(regions[1]), "key_id": FAMILY, "id": FAMILY}
+    if kind != KEY:
+        before["primary_key_arn"] = _of_the_family("ap-south-1")
+    report = review_plan("p", PlanBuilder().add(kind, 1, DELETED, name="other", before=before).data(), declared)
+    assert [finding.policy for finding in report.blocking] == ["generation-destroyed"]
+    assert report.keys[0].generation == 1
+
+
+def test_a_key_of_another_account_is_of_no_family_of_ours() -> None:
+    declared = declaration(generation_1={"key_arn": _of_the_family("us-east-1"), "multi_region": True})
+    before = {"arn": _of_the_family("us-east-1", OTHER), "key_id": FAMILY, "id": FAMILY}
+    assert review_plan("p", _deletes("other", **before), declared).keys == ()
 
 
 def test_by_the_evidence() -> None:
