@@ -71,8 +71,8 @@ def _parse_slowly(name: str, data: bytes) -> Any:
         raise InputError(*_syntax(name, error)) from error
     except RecursionError as error:
         raise InputError(f"{name} is nested too deeply to be a plan", HOW_TO_SHOW) from error
-    except ValueError as error:
-        raise InputError(f"{name} is not JSON that can be read: {printable(str(error))}", HOW_TO_SHOW) from error
+    except ValueError as error:  # Python reads no integer of more than some thousands of digits
+        raise InputError(f"{name} holds a number that is too long to be read", HOW_TO_SHOW) from error
 
 
 def _syntax(name: str, error: json.JSONDecodeError) -> tuple[str, str]:

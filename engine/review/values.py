@@ -26,6 +26,7 @@ class Unknown(Enum):
 UNKNOWN = Unknown.UNKNOWN
 
 SENSITIVE = "(sensitive value)"
+_TOO_LARGE = 10**15
 
 
 class Attributes:
@@ -85,11 +86,12 @@ class Attributes:
         return UNKNOWN
 
     def number(self, name: str) -> float | Unknown | None:
-        """A number attribute."""
+        """A number attribute; what is none (`NaN`), or larger than any that there is, is as good as unknown."""
         value = self.raw(name)
-        if value is None or (isinstance(value, int | float) and not isinstance(value, bool)):
-            return value
-        return UNKNOWN
+        if value is None:
+            return None
+        is_number = isinstance(value, int | float) and not isinstance(value, bool)
+        return value if is_number and abs(value) < _TOO_LARGE else UNKNOWN
 
     def texts(self, name: str) -> frozenset[str] | Unknown:
         """A list or set of strings; not set is empty."""

@@ -8,9 +8,11 @@ from typing import Any
 import pytest
 
 from engine.errors import InputError
+from engine.review import ReviewVerdict, review_plan
 from engine.review.plan import Action
 from engine.review.plan_reader import read_plan
 from engine.review.values import UNKNOWN
+from tests.engine.review.declarations import declaration
 from tests.engine.review.plan_builder import PlanBuilder
 
 KEY = "aws_kms_key"
@@ -162,6 +164,23 @@ def test_a_value_of_another_type_counts_as_unknown() -> None:
     assert after.text("policy") is UNKNOWN
     assert after.number("policy") == 5
     assert after.number("is_enabled") is UNKNOWN
+
+
+@pytest.mark.parametrize("written", ["NaN", "-Infinity", "1e999", "1" + "0" * 400])
+def test_a_number_beyond_all_measure_counts_as_unknown(written: str) -> None:
+    for action in ("update", "delete"):
+        plan = PlanBuilder().add(KEY, 1, (action,)).data().decode()
+        data = plan.replace('"deletion_window_in_days": 30', f'"deletion_window_in_days": {written}').encode()
+        change = read_plan("plan.json", data).changes[0]
+        assert change.before is not None
+        assert change.before.number("deletion_window_in_days") is UNKNOWN
+        assert review_plan("plan.json", data, declaration()).verdict is ReviewVerdict.BLOCK
+
+
+def test_a_number_of_too_many_digits_is_refused_in_our_words() -> None:
+    data = PlanBuilder().add(KEY, 1).data().replace(b": 30", b": 1" + b"0" * 5000)
+    with pytest.raises(InputError, match="holds a number that is too long to be read"):
+        read_plan("plan.json", data)
 
 
 def test_sensitive_values_are_never_shown() -> None:
