@@ -84,7 +84,7 @@ class WriteBack:
 
     def __init__(self, descriptor: int) -> None:
         self._descriptor = descriptor
-        self._written = self._handed_over = 0
+        self._written = self._handed_over = self._forgotten = 0
 
     def wrote(self, count: int) -> None:
         """Say that so many bytes more were written."""
@@ -92,9 +92,10 @@ class WriteBack:
         if self._written - self._handed_over >= _STRETCH_BYTES:
             self._not_needed(self._handed_over, self._written - self._handed_over)
             # Of what the disk has got by now, the same advice takes the memory back.
-            forgotten = self._handed_over - _BEHIND_BYTES
-            if forgotten >= 0:
-                self._not_needed(forgotten, _STRETCH_BYTES)
+            behind = (self._handed_over - _BEHIND_BYTES) // _STRETCH_BYTES * _STRETCH_BYTES
+            if behind > self._forgotten:
+                self._not_needed(self._forgotten, behind - self._forgotten)
+                self._forgotten = behind
             self._handed_over = self._written
 
     def durable(self) -> None:
