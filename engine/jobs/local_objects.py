@@ -180,6 +180,7 @@ class LocalObjectWriter:
         descriptor = os.open(self._temporary, flags, 0o600)
         self._descriptor: int | None = descriptor
         self._file = AppendedFile(descriptor)
+        self._appeared = False
 
     def write(self, data: memoryview, /) -> int:
         """Append bytes; all of them are taken."""
@@ -195,19 +196,27 @@ class LocalObjectWriter:
             raise ValueError("the object is committed or abandoned")
         with _translated(self._path):
             self._file.synchronise()
-            os.close(self._descriptor)
-            self._descriptor = None
+            self._close()
             self._check()
             self._temporary.replace(self._path)
+            self._appeared = True
             _synchronise(self._path.parent)
 
     def abandon(self) -> None:
         """Throw it away; harmless behind `commit`."""
-        if self._descriptor is not None:
-            os.close(self._descriptor)
-            self._descriptor = None
-            with _translated(self._path):
+        if self._appeared:
+            return
+        with _translated(self._path):
+            try:
+                self._close()
+            finally:
                 self._temporary.unlink(missing_ok=True)
+
+    def _close(self) -> None:
+        """Close the file, once: behind a failure to close it, its descriptor may be another file's."""
+        descriptor, self._descriptor = self._descriptor, None
+        if descriptor is not None:
+            os.close(descriptor)
 
 
 class LocalObjectReader:

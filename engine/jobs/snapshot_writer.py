@@ -103,10 +103,12 @@ class SnapshotWriter:
         self._stream.abandon()
         self._lines.clear()
         # What cannot be deleted now is a leftover, which the next backup collects; the failure that led here
-        # must not be hidden by it.
+        # must not be hidden by it, and nothing of what is left may stay open.
         with suppress(KeyturnError):
-            self.content.abandon()
-            self._object.abandon()
+            try:
+                self.content.abandon()
+            finally:
+                self._object.abandon()
             if not self._committing:
                 self._store.delete_all(self._place.content(self.snapshot))
 

@@ -7,9 +7,11 @@ import os
 import shutil
 import sqlite3
 import stat
+import threading
 from contextlib import closing
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, NoReturn
 
 import pytest
 
@@ -27,8 +29,6 @@ from tests.builders import store_altered
 from tests.engine.jobs.world import COPY, MANUAL_BACKUP, only, succeeded, tree
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from engine.jobs.operation import JobContext
     from engine.jobs.progress import Progressed
     from engine.jobs.report import JobReport
@@ -440,6 +440,37 @@ def test_a_vault_of_another_kind_is_refused(tmp_path: Path) -> None:
 
 
 # The machine
+
+
+def test_a_disk_that_nothing_can_be_deleted_on_any_more_keeps_no_file_of_a_failed_backup_open(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As a file system does that was mounted again for reading alone, after an error of its disk."""
+    for user in ("anna", "bob"):
+        world.write(f"onedrive/{user}/file", os.urandom(9_000_000))
+
+    def read_only(*_arguments: object, **_named: object) -> NoReturn:
+        raise OSError(30, "Read-only file system")
+
+    def broken(descriptor: int, data: memoryview) -> int:
+        large = os.fstat(descriptor).st_size > 1_000_000
+        return read_only() if large else write(descriptor, data)
+
+    def open_files() -> set[str]:
+        return {link.name for link in Path("/proc/self/fd").iterdir()}
+
+    before, write = open_files(), os.write
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "write", broken)
+        patch.setattr(type(world.root), "unlink", read_only)
+        patch.setattr("shutil.rmtree", read_only)
+        report = backup(replace(world.context, events=NoEvents()), MANUAL_BACKUP, world.source)
+    assert all("Read-only file system" in str(result.error) for result in report.failures)
+    assert len(report.failures) == 2
+    assert open_files() == before
+    assert not [thread for thread in threading.enumerate() if "_work" in thread.name]
+    assert succeeded(world.back_up())
+    assert not list(world.vault_folder.rglob("*.partial"))
 
 
 @pytest.mark.parametrize("failing", ["write", "fsync"])
