@@ -8,6 +8,9 @@
 - moto checks a condition and writes in two steps, and its transactions copy a DynamoDB table and put the copy
   back where one fails, which undoes what others wrote meanwhile. So all requests but the reading of objects
   are answered one after the other; then a condition means what it means on AWS.
+- moto remembers every object that it ever made, every copy of a table among them, so that it can show them. Nobody
+  looks: they are forgotten behind each request, or a transaction a second would take gigabytes in an hour. Those of
+  S3 have files open, which its own reset closes.
 - What a call has changed is written into the state, where there is one, before it is answered.
 """
 
@@ -123,7 +126,10 @@ class MotoServices:
         if signature.service == "s3" and request.method in {"GET", "HEAD"}:
             return act()
         with _lock:
-            response = act()
+            try:
+                response = act()
+            finally:
+                _forget_instances()
             if self._state is not None and response.status < HTTPStatus.BAD_REQUEST:
                 self._state.save(request, signature.service, signature.region, account_id)
             return response
@@ -185,6 +191,16 @@ class MotoServices:
         environ["CONTENT_LENGTH"] = str(len(request.body))
         environ[environ_key_for_header(_ACCOUNT_HEADER)] = account_id
         return environ
+
+
+def _forget_instances() -> None:
+    from moto.core import model_instances
+
+    tracked: dict[str, dict[str, Any]] = model_instances.model_data
+    for service, models in tracked.items():
+        if service != "s3":
+            for model in models.values():
+                model.instances_tracked.clear()
 
 
 _HOP_BY_HOP = frozenset({"connection", "transfer-encoding", "keep-alive"})
