@@ -101,7 +101,7 @@ VOCABULARY: dict[EventKind, dict[str, tuple[str, ...] | type]] = {
         "place": ("right", "wrong"),  # account and Region
     },
     EventKind.KEY_MATERIAL: OF_KEYS | {"in_clear": bool, "days_left": float, "changed": bool},
-    EventKind.DELETION_WINDOW: OF_KEYS | {"change": ("shortened", "lengthened", "none", "new"), "missing_days": float},
+    EventKind.DELETION_WINDOW: OF_KEYS | {"change": ("shortened", "none", "new"), "missing_days": float},
     EventKind.AUTOMATIC_ROTATION: OF_KEYS | {"change": ("switched_off", "slowed", "none")},
     EventKind.VENDOR_ACCESS: OF_KEYS
     | {

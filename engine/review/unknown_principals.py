@@ -72,7 +72,7 @@ class UnknownPrincipals:
             for position, block in enumerate(blocks if isinstance(blocks, list) else ()):
                 identifiers = block.get("identifiers") if isinstance(block, dict) else None
                 references = identifiers.get("references") if isinstance(identifiers, dict) else None
-                if isinstance(references, list) and references:
+                if isinstance(references, list):
                     yield (number, position), self._configuration.principals(document.module_address, references)
 
 

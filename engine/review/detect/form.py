@@ -147,13 +147,11 @@ def _window(context: Context, subject: Subject, planned: Attributes) -> Told:
     if before is None or after is None:
         change = "new"
     elif after is UNKNOWN or before is UNKNOWN:
-        change = OneOf.of("shortened", "lengthened", "none")
+        change = OneOf.of("shortened", "none")
     elif after < before:
         change = "shortened"
-    elif after > before:
-        change = "lengthened"
     missing = max(0.0, wanted - after) if isinstance(after, float) else after
-    if change in ("none", "lengthened") or (change == "new" and missing == 0):
+    if change == "none" or (change == "new" and missing == 0):
         return EventKind.DELETION_WINDOW
     return key_event(
         subject,

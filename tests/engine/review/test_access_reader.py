@@ -16,7 +16,18 @@ from engine.review.planned_grants import PlannedGrant, planned_grant
 from engine.review.policy_reading import NOTHING_KNOWN, PolicyReading, known
 from engine.review.statements import may_name, parse_statements
 from engine.review.values import Attributes
-from tests.engine.review.plan_builder import CUSTOMER, OTHER, POLICIES, USE, VENDOR, grant_attributes, key_arn, root
+from tests.engine.review.plan_builder import (
+    CUSTOMER,
+    OTHER,
+    POLICIES,
+    USE,
+    VENDOR,
+    document,
+    grant_attributes,
+    key_arn,
+    root,
+    statement,
+)
 
 ACTIONS = VENDOR_REQUIRED_ACTIONS
 PRINCIPALS = [
@@ -169,3 +180,14 @@ def test_a_deny_is_told_as_such() -> None:
     access = _ask(known(POLICIES["vendor denied"]))
     denied = [action for action, flag in zip(access.actions, access.denied, strict=True) if flag]
     assert denied == ["kms:Decrypt"]
+
+
+def test_a_deny_is_what_takes_away_that_depends_on_a_condition() -> None:
+    allowed = statement({"AWS": root(VENDOR)}, USE, Condition={"StringEquals": {"aws:PrincipalOrgID": "o-1"}})
+    denied = statement({"AWS": root(VENDOR)}, "kms:Decrypt", "Deny")
+    access = _ask(known(document(allowed, denied)))
+    position = access.actions.index("kms:Decrypt")
+    assert access.answers[position] is Answer.NO
+    assert access.denied[position]
+    assert access.denied.count(True) == 1
+    assert Answer.DEPENDS in access.answers

@@ -440,6 +440,11 @@ def test_a_key_that_only_the_evidence_names_is_known_by_its_bare_id() -> None:
     assert "vendor-access-lost" in _policies(ITS_POLICY_BY_ID, declaration(1), proof=proof({1: "current"}))
 
 
+def test_a_key_of_which_only_the_arn_is_declared_is_known_by_its_bare_id() -> None:
+    report = review_plan("p", ITS_POLICY_BY_ID.data(), declaration(1, generation_1={"key_arn": key_arn(1)}))
+    assert [(key.address, key.generation) for key in report.keys] == [(key_id(1), 1)]
+
+
 def test_a_policy_on_a_key_elsewhere_may_be_that_of_a_generation_that_nothing_places() -> None:
     assert _policies(ITS_POLICY_BY_ID, declaration(1)) == {"unplaced-key-policy"}
     assert not _policies(ITS_POLICY_BY_ID, declaration(1, generation_1={"key_arn": key_arn(9)}))

@@ -132,3 +132,27 @@ def test_modules_that_refer_to_each_other_without_end_are_uncertain() -> None:
 @pytest.mark.parametrize("root", [{}, {"resources": "x"}, {"resources": [5]}, {"resources": [{"expressions": 5}]}])
 def test_an_odd_configuration_is_uncertain(root: dict[str, Any]) -> None:
     assert _resolve(root) == Resolution((), certain=False)
+
+
+@pytest.mark.parametrize(
+    ("expression", "constant"),
+    [
+        ({"constant_value": "x"}, True),
+        (None, True),
+        ({"references": ["aws_kms_key.k.arn", "aws_kms_key.k"]}, False),
+        ({"references": ["local.x"]}, False),
+        ({}, False),
+    ],
+    ids=["a constant", "its default", "a resource", "a local", "nothing that is told"],
+)
+def test_whether_a_modules_variable_is_constant(expression: dict[str, Any] | None, constant: bool) -> None:
+    expressions = {} if expression is None else {"v": expression}
+    configuration = Configuration({"module_calls": {"m": {"expressions": expressions, "module": {}}}})
+    assert configuration.is_constant("module.m", "var.v") is constant
+
+
+@pytest.mark.parametrize("reference", ["local.v", "var", "aws_kms_key.v", ""])
+def test_only_a_variable_is_constant(reference: str) -> None:
+    assert not Configuration({}).is_constant("", reference)
+    assert Configuration({}).is_constant("", "var.v")
+    assert Configuration({}).is_constant("", "var.v.name")

@@ -79,7 +79,7 @@ def test_excess_is_told_up_to_five_actions() -> None:
     assert told.endswith("would be allowed: kms:DisableKey, kms:EnableKey")
     told = _message(PlanBuilder().add(KEY, 1, ("update",), after={"policy": many}), "vendor-overprivileged")
     assert told.count("kms:") == 5
-    assert told.endswith(" more")
+    assert int(told.removesuffix(" more").rpartition(" and ")[2]) > 10
 
 
 def test_accounts_are_told_unless_the_policy_is_sensitive() -> None:

@@ -168,6 +168,17 @@ HARMLESS: dict[str, PlanBuilder] = {
     "drift of a policy's spelling": PlanBuilder()
     .add(KEY, 1, before={"policy": POLICIES["standard, spelled differently"]})
     .drifted(KEY, 1, observed={"policy": POLICIES["standard, spelled differently"]}),
+    "a policy on the key by its ARN, which is computed anew": PlanBuilder().add(
+        KEY,
+        1,
+        ("update",),
+        before={"policy": document(OWNER, {**FOR_VENDOR, "Resource": key_arn(1)})},
+        unknown=("arn",),
+    ),
+    "an alias's key goes from one address to another": PlanBuilder()
+    .add(KEY, 1, ("forget",), name="old")
+    .add(KEY, 1, importing=key_id(1))
+    .add(ALIAS, 1, ("update",), unknown=("target_key_arn",)),
     "a policy's spelling": updated(policy=POLICIES["standard, spelled differently"]),
     "another administrator": policy(
         OWNER, FOR_VENDOR, statement({"AWS": f"arn:aws:iam::{CUSTOMER}:role/New"}, "kms:*")
@@ -291,6 +302,7 @@ AS_DATA = {"mode": "data", "address": "data.aws_kms_key.generation_1"}
         (_disguised(type="AWS_KMS_KEY"), "has the type 'AWS_KMS_KEY', which Terraform never writes so"),
         (_disguised(type="aws_kms_key "), "has the type 'aws_kms_key ', which Terraform never writes so"),
         (_disguised(type="AWSCC_kms_key"), "which Terraform never writes so"),
+        (_disguised(type="AWS_IAM_Policy_Document", address="x.y"), "which Terraform never writes so"),
         (_disguised(type="AWS_CloudFormation_Stack", address="x.y"), "which Terraform never writes so"),
         (_disguised("prior_state", type="Aws_Kms_Key"), "prior_state has the type 'Aws_Kms_Key'"),
         (_disguised("planned_values", type="Aws_Kms_Key"), "planned_values has the type 'Aws_Kms_Key'"),
@@ -322,6 +334,16 @@ def test_a_data_source_of_a_key_is_no_key(actions: list[str]) -> None:
     plan["resource_changes"][0]["change"]["actions"] = actions
     plan["prior_state"] = _disguised("prior_state", **AS_DATA)["prior_state"]
     assert _review(plan).verdict is ReviewVerdict.PASS
+
+
+@pytest.mark.parametrize("address", ["", 5, None])
+def test_a_key_without_an_address_is_refused(address: Any) -> None:
+    with pytest.raises(InputError, match="has no address"):
+        _review(_disguised(address=address))
+
+
+def test_a_type_of_another_provider_may_have_any_letters() -> None:
+    assert _review(_disguised(type="Other_Thing", address="Other_Thing.x")).verdict is ReviewVerdict.PASS
 
 
 def test_a_module_may_be_named_like_a_kms_resource() -> None:

@@ -8,6 +8,8 @@ from typing import Any
 import pytest
 
 from engine.review import Report, ReviewVerdict, review_plan
+from engine.review.custody_builder import build_custody
+from engine.review.plan_reader import read_plan
 from tests.engine.review.declarations import declaration, proof
 from tests.engine.review.plan_builder import (
     CUSTOMER,
@@ -244,3 +246,9 @@ def test_without_the_target_branchs_declaration_the_report_says_so() -> None:
 
 def test_a_name_with_a_number_beyond_reason_is_no_generation() -> None:
     assert not _blocked(review_plan("p", _deletes("generation_" + "9" * 6000), declaration()))
+
+
+def test_the_account_of_a_key_is_that_of_its_arn() -> None:
+    plan = PlanBuilder().add(KEY, 1, before={"arn": key_arn(1, account=OTHER)})
+    (key,) = build_custody(read_plan("p", plan.data())).keys.values()
+    assert key.account_id == OTHER

@@ -231,3 +231,40 @@ def test_credentials_that_the_plan_does_not_tell_are_nobody_elses_yet() -> None:
     assert _told_of_others(plan) == []
     providers["aws.other"]["expressions"] = {"profile": {"constant_value": "another"}}
     assert _told_of_others(plan) == BLOCKED
+
+
+VENDOR_TAKEN_OUT = [("vendor-access-lost", "fail")]
+
+
+def _without_vendor(plan: dict[str, Any]) -> dict[str, Any]:
+    read = next(change for change in plan["resource_changes"] if change["mode"] == "data")
+    configured = next(r for r in plan["configuration"]["root_module"]["resources"] if r["mode"] == "data")
+    for statements in (
+        read["change"]["after"]["statement"],
+        read["change"]["after_unknown"]["statement"],
+        configured["expressions"]["statement"],
+    ):
+        del statements[1]
+    return plan
+
+
+def _blocking(plan: dict[str, Any]) -> list[tuple[str, str]]:
+    return [(finding.policy, finding.outcome.value) for finding in _review(plan).blocking]
+
+
+def test_a_document_without_instances_serves_a_key_with_them() -> None:
+    plan = _role_in_a_document({})
+    key = next(change for change in plan["resource_changes"] if change["type"] == KEY)
+    plan |= {"prior_state": {}, "planned_values": {}}
+    key |= {"index": "a", "address": f'{key["address"]}["a"]'}
+    assert _blocking(plan) == []
+    assert _blocking(_without_vendor(plan)) == VENDOR_TAKEN_OUT
+
+
+def test_a_variable_that_is_constant_beside_the_document_changes_nothing() -> None:
+    plan = _role_in_a_document({})
+    for resource in plan["configuration"]["root_module"]["resources"]:
+        if resource["type"] == KEY:
+            resource["expressions"]["policy"]["references"].append("var.vendor")
+    assert _blocking(plan) == []
+    assert _blocking(_without_vendor(plan)) == VENDOR_TAKEN_OUT
