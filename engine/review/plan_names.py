@@ -6,7 +6,8 @@ changed by hand or damaged, and may hide a change behind another. Where both say
 - orjson tells nothing of it. What it parsed is written again, as text: the same text as the file's (Terraform's
   compact form, in which `<`, `>` and `&` are escaped) holds each name once. That is nearly always so, at little cost.
 - Any other text is held against the written one by the number of its names; of each a quote and a colon tell, without
-  those within strings, where the quote is escaped.
+  those within strings, where the quote is escaped. A text that begins with a colon counts like a name on both sides,
+  unless its colon is escaped: that leaves a doubt.
 - Only where that leaves a doubt is the file read again, slowly, with an eye on every object.
 """
 
@@ -22,7 +23,9 @@ from engine.errors import InputError
 
 _ESCAPED = ((rb"\u003c", b"<"), (rb"\u003e", b">"), (rb"\u0026", b"&"))
 _SPACED_NAME = re.compile(rb'(?<!\\)"[ \t\r\n]+:')
+_BEGINNING_WITH_A_COLON = re.compile(rb'"\\u003[aA]')  # which is written again as a colon, and then counted
 _ENDING_IN_A_BACKSLASH = re.compile(rb'\\\\"[ \t\r\n]*:')  # not told from an escaped quote by counting
+_DOUBTFUL = (_SPACED_NAME, _ENDING_IN_A_BACKSLASH, _BEGINNING_WITH_A_COLON)
 # Names that a plan's format gives; others may come from the values of a customer, and are not shown.
 _SHOWN = frozenset(
     {
@@ -86,7 +89,7 @@ def _same(data: bytes, written: bytes) -> bool:
 
 
 def _as_many_names(data: bytes, written: bytes) -> bool:
-    doubtful = _SPACED_NAME.search(data) is not None or _ENDING_IN_A_BACKSLASH.search(data) is not None
+    doubtful = any(form.search(data) is not None for form in _DOUBTFUL)
     return not doubtful and _names(data) == _names(written)
 
 

@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engine.errors import InputError
@@ -54,6 +54,16 @@ def test_a_name_that_is_written_with_escapes_is_the_same_name() -> None:
 @pytest.mark.parametrize("colon", [":", " :"])
 def test_a_name_that_ends_in_a_backslash_is_a_name_too(colon: str) -> None:
     data = COMPACT.replace('"keyturn:tenant":', f'"a\\\\"{colon}1,"a\\\\"{colon}2,"keyturn:tenant":', 1)
+    with pytest.raises(NamedTwiceError):
+        read_plan("plan.json", data.encode())
+
+
+@pytest.mark.parametrize("escaped", ["\\u003a", "\\u003A"])
+@pytest.mark.parametrize("place", ['"description":"{}"', '"{}":1', '"aliases":[1,"{}x"]'])
+def test_a_text_that_begins_with_an_escaped_colon_makes_up_for_no_name(escaped: str, place: str) -> None:
+    data = _twice(COMPACT, "actions", ["no-op"]).replace(
+        '"format_version"', f'{place.format(escaped)},"format_version"', 1
+    )
     with pytest.raises(NamedTwiceError):
         read_plan("plan.json", data.encode())
 
@@ -119,23 +129,32 @@ def test_a_plan_nested_more_deeply_than_its_check_writes_is_read_all_the_same() 
 
 
 _SCALARS = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False)
-_NAMES = st.sampled_from(["a", "b", 'c":', "d\\", "<e>", "ü", " :", '\\":', ""])
+_NAMES = st.sampled_from(["a", "b", 'c":', "d\\", "<e>", "ü", " :", ":", ":f", '\\":', ""])
+
+
+def _escaped(text: str) -> str:
+    """A text as JSON of which every character is escaped."""
+    codes = (f"\\u{ord(character):04x}" for character in text)
+    return f'"{"".join(codes)}"'
 
 
 def _objects(inner: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
     """JSON texts of objects of which a name may stand twice, in any spelling and with any spaces."""
     spaces = st.sampled_from(["", " ", "\n\t"])
-    spelled = _NAMES.flatmap(lambda name: st.sampled_from([json.dumps(name), json.dumps(name, ensure_ascii=False)]))
+    spelled = _NAMES.flatmap(
+        lambda name: st.sampled_from([json.dumps(name), json.dumps(name, ensure_ascii=False), _escaped(name)])
+    )
     pair = st.tuples(spelled, spaces, spaces, inner).map(lambda parts: f"{parts[0]}{parts[1]}:{parts[2]}{parts[3]}")
     return st.lists(pair, max_size=5).map(lambda pairs: f"{{{','.join(pairs)}}}")
 
 
 _TEXTS = st.recursive(
-    (_SCALARS | _NAMES).map(json.dumps),
+    (_SCALARS | _NAMES).map(json.dumps) | _NAMES.map(_escaped),
     lambda inner: _objects(inner) | st.lists(inner).map(lambda v: f"[{','.join(v)}]"),
 )
 
 
+@settings(max_examples=500)
 @given(_TEXTS)
 def test_exactly_the_objects_that_say_two_things_of_a_name_are_refused(text: str) -> None:
     data = f'{{"format_version":"1.2","resource_changes":[],"variables":{text}}}'.encode()
