@@ -51,8 +51,7 @@ class AppendedFile:
                 continue
             rest = rest[count:]
             self._written += count
-            if not self._is_direct:
-                self._write_back.wrote(count)
+            self._write_back.wrote(count)
 
     def synchronise(self) -> None:
         """Make it durable. Raises `OSError`."""

@@ -69,6 +69,25 @@ def test_odd_lengths_in_the_midst_are_written_all_the_same(tmp_path: Path) -> No
     assert (tmp_path / "file").read_bytes() == content
 
 
+def test_behind_a_block_that_was_written_in_part_the_rest_is_handed_to_the_disk_where_it_lies(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    content, write, handed_over = aligned(40 * MEBIBYTE), os.write, []
+
+    def write_in_part(descriptor: int, data: memoryview) -> int:
+        lies_at = os.lseek(descriptor, 0, os.SEEK_CUR)
+        return write(descriptor, data[:512] if lies_at == 16 * MEBIBYTE else data)
+
+    monkeypatch.setattr(os, "write", write_in_part)
+    monkeypatch.setattr(os, "posix_fadvise", lambda _descriptor, offset, count, _: handed_over.append(offset + count))
+    with appended(tmp_path / "file") as (file, _):
+        for start in range(0, len(content), MEBIBYTE):
+            file.write(content[start : start + MEBIBYTE])
+        assert max(handed_over) == 40 * MEBIBYTE
+        file.synchronise()
+    assert (tmp_path / "file").read_bytes() == content
+
+
 def test_a_small_file_is_written_as_any_other(tmp_path: Path) -> None:
     content = aligned(MEBIBYTE)
     with appended(tmp_path / "file") as (file, descriptor):
