@@ -65,9 +65,16 @@ class KeyAccess:
         """Whether the vendor's account is named in what gives access, so that it is not just anybody."""
         policy = self.policy(key, moment)
         grants = self.grants(key, moment)
-        return any(self.vendor in text or "\\u" in text for text in policy.texts) or any(
+        return any(self._names_vendor(text) for text in policy.texts) or any(
             self.vendor in planned.grant.grantee_principal and planned.grant.operations for planned in grants
         )
+
+    def _names_vendor(self, text: str) -> bool:
+        """Whether a policy's text holds the vendor's account, be it under escapes, which Terraform writes for `&`."""
+        if self.vendor in text or "\\u" not in text:
+            return self.vendor in text
+        statements = self.reader.statements(text)
+        return statements is None or self.vendor in str(statements)
 
     def policy(self, key: Key, moment: Moment) -> PolicyReading:
         """The policy in force on a key at a moment."""

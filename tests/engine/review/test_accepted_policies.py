@@ -201,6 +201,17 @@ def test_an_escape_hides_neither_the_partition_nor_the_vendor() -> None:
     assert [finding.policy for finding in report.blocking] == ["generation-destroyed"]
 
 
+def test_an_escape_that_terraform_writes_brings_no_key_of_others_into_scope() -> None:
+    for_all_of_ours = statement(
+        "*", USE, Sid="Ours & theirs", Condition={"StringEquals": {"aws:PrincipalOrgID": "o-1"}}
+    )
+    policy = document(OWNER, for_all_of_ours).replace("&", "\\u0026")
+    plan = PlanBuilder().add(
+        KEY, 1, ("delete",), before={"policy": policy, "tags": {}, "tags_all": {}}, name="of_others"
+    )
+    assert review_plan("plan.json", plan.data(), declaration(), base=declaration()).keys == ()
+
+
 @pytest.mark.parametrize(
     ("region", "told"), [("us-east-1", []), ("eu-west-1", ["vendor-access-lost"])], ids=["its own", "another"]
 )
