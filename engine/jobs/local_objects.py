@@ -19,6 +19,7 @@ import shutil
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from engine.durable import synchronise
 from engine.errors import DamagedError, MachineError
 from engine.jobs.direct_files import AppendedFile
 from engine.jobs.objects import MissingObjectError
@@ -200,7 +201,7 @@ class LocalObjectWriter:
             self._check()
             self._temporary.replace(self._path)
             self._appeared = True
-            _synchronise(self._path.parent)
+            synchronise(self._path.parent)
 
     def abandon(self) -> None:
         """Throw it away; harmless behind `commit`."""
@@ -258,15 +259,7 @@ def _make_folders(path: Path) -> None:
         return
     _make_folders(path.parent)
     path.mkdir(mode=0o700, exist_ok=True)
-    _synchronise(path.parent)
-
-
-def _synchronise(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+    synchronise(path.parent)
 
 
 def _unless_missing(error: OSError) -> None:
