@@ -328,6 +328,11 @@ def test_what_is_not_marked_as_data_is_judged(mode: Any) -> None:
     assert [finding.policy for finding in _review(_disguised(mode=mode)).blocking] == ["generation-destroyed"]
 
 
+@pytest.mark.parametrize("address", ["data", "module", "x"])
+def test_a_key_at_an_odd_address_is_judged(address: str) -> None:
+    assert [finding.policy for finding in _review(_disguised(address=address)).blocking] == ["generation-destroyed"]
+
+
 @pytest.mark.parametrize("actions", [["read"], ["no-op"]])
 def test_a_data_source_of_a_key_is_no_key(actions: list[str]) -> None:
     plan = _disguised(**AS_DATA)

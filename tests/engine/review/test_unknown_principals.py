@@ -136,6 +136,10 @@ def _told_of_others(plan: dict[str, Any]) -> list[tuple[str, bool]]:
     ]
 
 
+def _blocking(plan: dict[str, Any]) -> list[tuple[str, str]]:
+    return [(finding.policy, finding.outcome.value) for finding in _review(plan).blocking]
+
+
 BLOCKED = [("unknown", True)]
 
 
@@ -180,6 +184,36 @@ def test_what_is_not_known_of_a_statement_is_taken_at_its_worst(marker: Any, tol
     read = next(change for change in plan["resource_changes"] if change["mode"] == "data")
     read["change"]["after_unknown"]["statement"][2] = marker
     assert _told_of_others(plan) == told
+
+
+@pytest.mark.parametrize(
+    ("markers", "told"),
+    [
+        ([{"identifiers": [True]}, {"identifiers": [False]}], BLOCKED),
+        ([{"identifiers": [False]}, {"identifiers": [True]}], []),
+        ([], []),
+    ],
+    ids=["the role of others is not known", "another principal is not known", "all is known"],
+)
+def test_each_block_of_principals_is_looked_at_for_itself(markers: list[Any], told: list[tuple[str, bool]]) -> None:
+    blocks = [{"type": "AWS", "identifiers": ["x"]}, {"type": "AWS", "identifiers": ["y"]}]
+    plan = _role_in_a_document(OTHERS, principals=blocks)
+    read = next(change for change in plan["resource_changes"] if change["mode"] == "data")
+    read["change"]["after_unknown"]["statement"][2]["principals"] = markers
+    configured = next(r for r in plan["configuration"]["root_module"]["resources"] if r["mode"] == "data")
+    principals = configured["expressions"]["statement"][2]["principals"]
+    principals.append({"identifiers": {"references": ["aws_iam_user.u.arn", "aws_iam_user.u"]}})
+    user = {"address": "aws_iam_user.u", "mode": "managed", "type": "aws_iam_user", "name": "u"}
+    plan["configuration"]["root_module"]["resources"].append(user | {"provider_config_key": "aws"})
+    assert _told_of_others(plan) == told
+
+
+def test_a_document_of_which_less_is_told_than_it_holds_leaves_the_policy_unknown() -> None:
+    plan = _role_in_a_document(OTHERS)
+    del next(change for change in plan["resource_changes"] if change["mode"] == "data")["change"]["after_unknown"][
+        "statement"
+    ][2]
+    assert ("vendor-access-lost", "unknown") in _blocking(plan)
 
 
 def test_a_new_key_is_not_opened_to_others_either_and_to_its_owners_new_role_it_is() -> None:
@@ -248,14 +282,13 @@ def _without_vendor(plan: dict[str, Any]) -> dict[str, Any]:
     return plan
 
 
-def _blocking(plan: dict[str, Any]) -> list[tuple[str, str]]:
-    return [(finding.policy, finding.outcome.value) for finding in _review(plan).blocking]
-
-
-def test_a_document_without_instances_serves_a_key_with_them() -> None:
+@pytest.mark.parametrize("own", [True, False], ids=["its own", "one for all"])
+def test_an_instance_of_a_key_has_its_own_document_or_the_one_for_all(own: bool) -> None:
     plan = _role_in_a_document({})
     key = next(change for change in plan["resource_changes"] if change["type"] == KEY)
     plan |= {"prior_state": {}, "planned_values": {}}
+    if own:
+        next(change for change in plan["resource_changes"] if change["mode"] == "data")["index"] = "a"
     key |= {"index": "a", "address": f'{key["address"]}["a"]'}
     assert _blocking(plan) == []
     assert _blocking(_without_vendor(plan)) == VENDOR_TAKEN_OUT
