@@ -191,3 +191,18 @@ def test_a_deny_is_what_takes_away_that_depends_on_a_condition() -> None:
     assert access.denied[position]
     assert access.denied.count(True) == 1
     assert Answer.DEPENDS in access.answers
+
+
+def test_whether_anybody_may_is_unknown_where_the_two_readings_differ() -> None:
+    owner = statement({"AWS": root(CUSTOMER)}, "kms:*")
+    allowed = document(owner)
+    denied = document(owner, statement("*", "kms:DisableKey", "Deny"))
+
+    def ask(reading: PolicyReading) -> Answer:
+        reader = AccessReader("aws")
+        return reader.anybody_may("kms:DisableKey", reading, (), key_arn=key_arn(1), key_account_id=CUSTOMER)
+
+    assert ask(PolicyReading(denied, allowed)) is Answer.UNKNOWN
+    assert ask(NOTHING_KNOWN) is Answer.UNKNOWN
+    assert ask(known(allowed)) is Answer.YES
+    assert ask(known(denied)) is Answer.NO

@@ -73,6 +73,11 @@ def test_what_a_new_key_lacks_is_told() -> None:
 
 
 def test_excess_is_told_up_to_five_actions() -> None:
+    six = [f"kms:{name}" for name in ("DisableKey", "EnableKey", "TagResource", "UntagResource", "ListGrants")]
+    six.append("kms:ScheduleKeyDeletion")
+    more = document(OWNER_AND, statement({"AWS": root(VENDOR)}, [*USE, *six]))
+    told = _message(PlanBuilder().add(KEY, 1, ("update",), after={"policy": more}), "vendor-overprivileged")
+    assert told.endswith(" and 1 more")
     few = document(OWNER_AND, statement({"AWS": root(VENDOR)}, [*USE, "kms:DisableKey", "kms:EnableKey"]))
     many = document(OWNER_AND, statement({"AWS": root(VENDOR)}, "kms:*"))
     told = _message(PlanBuilder().add(KEY, 1, ("update",), after={"policy": few}), "vendor-overprivileged")
