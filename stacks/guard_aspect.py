@@ -19,12 +19,11 @@ from stacks.findings import EmittedResource, GuardError
 from stacks.guards import judge_generations, judge_resource
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     from engine.declaration import Declaration
     from stacks.cdktf_imports import IConstruct
     from stacks.findings import Finding
-    from stacks.tenant_stack import TenantStack
 
 
 _POST = "guards"
@@ -34,12 +33,20 @@ _POST = "guards"
 class Guards:
     """The guards of one stack.
 
+    Args:
+        stack: The stack.
+        declaration: What it is made of.
+        make_document: Makes the stack's document as it stands now.
+
     Attributes:
         findings: Every refusal of what they judged last, in the order of the stack.
     """
 
-    def __init__(self, stack: TenantStack, declaration: Declaration) -> None:
+    def __init__(
+        self, stack: Construct, declaration: Declaration, make_document: Callable[[], Mapping[str, Any]]
+    ) -> None:
         self._stack = stack
+        self._make_document = make_document
         self._declaration = declaration
         self._post: Construct | None = None
         self._judged: Mapping[str, Any] | None = None
@@ -70,7 +77,7 @@ class Guards:
         return document
 
     def _judge_anew(self) -> Mapping[str, Any]:
-        document = self._stack.unjudged_document()
+        document = self._make_document()
         self.findings = tuple(self._judge(document.get("resource") or {}))
         return document
 

@@ -62,7 +62,7 @@ class TenantStack(TerraformStack):
         keep_state(self, declaration)
         self._aliases()
         self._outputs()
-        self.guards = Guards(self, declaration)
+        self.guards = Guards(self, declaration, self._document)
 
     def prepare_stack(self) -> None:
         """Give the stack its backend and its guards, which is all that it needs before it is written.
@@ -82,7 +82,7 @@ class TenantStack(TerraformStack):
         self.guards.judged_document()
         return super().to_hcl_terraform()
 
-    def unjudged_document(self) -> Mapping[str, Any]:
+    def _document(self) -> Mapping[str, Any]:
         """The document of the stack as it stands now, for the guards."""
         document: Mapping[str, Any] = super().to_terraform()
         return document
