@@ -168,6 +168,21 @@ HARMLESS: dict[str, PlanBuilder] = {
     "drift of a policy's spelling": PlanBuilder()
     .add(KEY, 1, before={"policy": POLICIES["standard, spelled differently"]})
     .drifted(KEY, 1, observed={"policy": POLICIES["standard, spelled differently"]}),
+    "a condition stays, and a Deny under another goes": PlanBuilder().add(
+        KEY,
+        1,
+        ("update",),
+        before={
+            "policy": document(
+                OWNER,
+                {**FOR_VENDOR, "Condition": {"StringEquals": {"aws:PrincipalOrgID": "o-1"}}},
+                statement(
+                    {"AWS": root(VENDOR)}, USE, "Deny", Condition={"IpAddress": {"aws:SourceIp": "192.0.2.0/24"}}
+                ),
+            )
+        },
+        after={"policy": document(OWNER, {**FOR_VENDOR, "Condition": {"StringEquals": {"aws:PrincipalOrgID": "o-1"}}})},
+    ),
     "a policy on the key by its ARN, which is computed anew": PlanBuilder().add(
         KEY,
         1,
