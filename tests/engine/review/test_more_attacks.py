@@ -188,6 +188,7 @@ HARMLESS: dict[str, PlanBuilder] = {
         1,
         ("update",),
         before={"policy": document(OWNER, {**FOR_VENDOR, "Resource": key_arn(1)})},
+        after={"policy": document(OWNER, {**FOR_VENDOR, "Resource": key_arn(1), "Sid": "renamed"})},
         unknown=("arn",),
     ),
     "an alias's key goes from one address to another": PlanBuilder()

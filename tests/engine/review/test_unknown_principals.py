@@ -206,6 +206,9 @@ def test_each_block_of_principals_is_looked_at_for_itself(markers: list[Any], to
     user = {"address": "aws_iam_user.u", "mode": "managed", "type": "aws_iam_user", "name": "u"}
     plan["configuration"]["root_module"]["resources"].append(user | {"provider_config_key": "aws"})
     assert _told_of_others(plan) == told
+    principals.reverse()
+    read["change"]["after_unknown"]["statement"][2]["principals"] = markers[::-1]
+    assert _told_of_others(plan) == told
 
 
 def test_a_document_of_which_less_is_told_than_it_holds_leaves_the_policy_unknown() -> None:
