@@ -40,7 +40,9 @@ def is_managed_custody(place: object, kind: str, entry: dict[str, Any]) -> bool:
     address = entry.get("address")
     if _is_misspelt(kind):
         raise InputError(f"{place} has the type {printable(kind, 80)!r}, which Terraform never writes so", HOW_TO_SHOW)
-    if isinstance(address, str):
+    module = entry.get("module_address")
+    plainly = f"{module}.{kind}." if module else f"{kind}."
+    if isinstance(address, str) and not address.startswith(plainly):
         _require_the_type_of(place, address, kind)
     if kind not in CUSTODY_TYPES:
         return False
