@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from engine.envelope.ports import Sink
 
 _ZEROS = bytes(PLAINTEXT_BYTES)
+_READ_BYTES = 1 << 18  # what is copied in larger pieces goes past the processor's caches, and is fetched again
 
 
 class Source(Protocol):
@@ -230,23 +231,24 @@ class DecryptingReader(io.RawIOBase):
             raise
 
     def _opened_segments(self) -> Generator[memoryview]:
-        # The next segment is read before the one at hand is opened: only then is it known whether it is the last.
-        current, following = memoryview(bytearray(SEGMENT_BYTES)), memoryview(bytearray(SEGMENT_BYTES))
-        plaintext = memoryview(bytearray(PLAINTEXT_BYTES))
-        held = self._fill(current)
-        header = Header.parse(bytes(current[: min(held, HEADER_BYTES)]), self._name)
+        # One byte more than a segment is read: only where it is there is the segment not the last.
+        sealed, plaintext = memoryview(bytearray(SEGMENT_BYTES + 1)), memoryview(bytearray(PLAINTEXT_BYTES))
+        held = self._fill(sealed)
+        header = Header.parse(bytes(sealed[: min(held, HEADER_BYTES)]), self._name)
         cipher = SegmentCipher(self._keys, header, self._associated_data, self._name)
         number, start, last = 0, HEADER_BYTES, False
         try:
             while not last:
-                after = self._fill(following) if held == SEGMENT_BYTES else 0
-                last = after == 0
-                count = held - start - TAG_BYTES
+                last = held <= SEGMENT_BYTES
+                end = min(held, SEGMENT_BYTES)
+                count = end - start - TAG_BYTES
                 if count < 0:
                     raise DamagedError(f"{self._name} is damaged: it ends in the midst of segment {number}")
-                cipher.open(number, current[start:held], plaintext[:count], last=last)
+                cipher.open(number, sealed[start:end], plaintext[:count], last=last)
                 yield plaintext[:count].toreadonly()
-                current, following, held = following, current, after
+                if not last:
+                    sealed[0] = sealed[SEGMENT_BYTES]
+                    held = 1 + self._fill(sealed[1:])
                 number, start = number + 1, 0
         finally:
             cipher.forget()
@@ -254,6 +256,6 @@ class DecryptingReader(io.RawIOBase):
 
     def _fill(self, buffer: memoryview) -> int:
         filled = 0
-        while filled < len(buffer) and (count := self._source.readinto(buffer[filled:])):
+        while filled < len(buffer) and (count := self._source.readinto(buffer[filled : filled + _READ_BYTES])):
             filled += count
         return filled
