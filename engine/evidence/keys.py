@@ -240,6 +240,8 @@ def read_verification_key(text_or_path: str, folder: Path) -> VerificationKey:
     if raw is not None:
         return VerificationKey(raw)
     what = "the evidence key"
+    if not text:
+        raise InputError(f"{what} is empty", "`keyturn evidence public-key` prints the key of the ledger's owner")
     if text.startswith("-----BEGIN"):
         data = text.encode()
     else:
