@@ -229,3 +229,9 @@ def test_a_file_without_an_ed25519_key_is_refused_with_how_to_make_one(tmp_path:
     assert "keyturn evidence new-key" in (caught.value.hint or "")
     with pytest.raises(InputError):
         read_verification_key("evidence.key", tmp_path)
+
+
+@pytest.mark.parametrize("given", ["", "  ", "\n"])
+def test_an_empty_public_key_is_said_to_be_empty(tmp_path: Path, given: str) -> None:
+    with pytest.raises(InputError, match="the evidence key is empty"):
+        read_verification_key(given, tmp_path)
