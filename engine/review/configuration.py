@@ -5,6 +5,7 @@ from __future__ import annotations
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
+from engine.review.callers import Callers
 from engine.review.configured_modules import Modules, mapping
 from engine.review.reference_following import Follower, Scope, references_of
 from engine.review.references import Resolution, longest, module_steps, parse_steps
@@ -12,14 +13,13 @@ from engine.review.references import Resolution, longest, module_steps, parse_st
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from engine.review.references import Index, Target
+    from engine.review.references import Index, Step
 
 Place = tuple[str, str, str]
 
 _NO_PROVIDERS: Mapping[str, Any] = MappingProxyType({})
 _IDENTITIES = frozenset({"aws_iam_role", "aws_iam_user"})
 _THEMSELVES = ("arn", "unique_id")
-_NOT_WHO = frozenset({"region", "default_tags", "ignore_tags", "max_retries", "retry_mode", "endpoints"})
 
 
 class Configuration:
@@ -34,6 +34,7 @@ class Configuration:
         self._modules = Modules(root_module)
         self._follower = Follower(self._modules)
         self._providers = providers
+        self._callers = Callers(providers)
 
     def expression(
         self, module_address: str, kind: str, name: str, attribute: str, mode: str = "managed"
@@ -59,69 +60,49 @@ class Configuration:
         region = mapping(mapping(provider.get("expressions")).get("region")).get("constant_value")
         return region if isinstance(region, str) and region else None
 
-    def made_by_the_same(self, place: Place, resolution: Resolution) -> bool:
+    def made_by_the_same(self, place: Place, resolution: Resolution, account_id: str) -> bool:
         """Whether principals known only after apply are roles and users that the owner of a resource makes.
 
-        Only the ARN itself will do: a name may stand in the ARN of any account. A role whose provider differs in more
-        than the Region and tags may be made in another account.
+        Only the ARN itself will do: a name may stand in the ARN of any account.
 
         Args:
             place: The resource's module address, type and name.
             resolution: What the principals come from.
+            account_id: The resource's account.
         """
-        one = self._modules.resource(module_steps(place[0]), place[1], place[2], "managed")
+        if not self.has_resource(*place):
+            return False
+        owner = self._provider(module_steps(place[0]), *place[1:])
         return (
-            one is not None
-            and resolution.certain
+            resolution.certain
             and bool(resolution.targets)
             and all(
-                target.type in _IDENTITIES and target.attribute == "arn" and self._same_caller(one, target)
+                target.type in _IDENTITIES
+                and target.attribute == "arn"
+                and self._modules.resource(target.module, target.type, target.name, "managed") is not None
+                and self._callers.same(owner, self._provider(target.module, target.type, target.name), account_id)
                 for target in resolution.targets
             )
         )
 
-    def made_by_another(self, place: Place, resolution: Resolution) -> bool:
-        """Whether among such principals is a role or user, by its ARN, that plainly others than the owner make.
-
-        That is so where both providers are told and differ in more than the Region and tags.
-        """
-        one = self._modules.resource(module_steps(place[0]), place[1], place[2], "managed")
-        caller = None if one is None else self._who(one.get("provider_config_key"))
-        return caller is not None and any(
-            target.type in _IDENTITIES and target.attribute in _THEMSELVES and self._is_another(caller, target)
+    def made_by_another(self, place: Place, resolution: Resolution, account_id: str) -> bool:
+        """Whether among such principals is a role or user, by its ARN, that plainly others than the owner make."""
+        owner = self._provider(module_steps(place[0]), *place[1:])
+        return any(
+            target.type in _IDENTITIES
+            and target.attribute in _THEMSELVES
+            and self._callers.different(owner, self._provider(target.module, target.type, target.name), account_id)
             for target in resolution.targets
         )
 
-    def _is_another(self, caller: tuple[str, Mapping[str, Any]], target: Target) -> bool:
-        resource = self._modules.resource(target.module, target.type, target.name, "managed")
-        other = None if resource is None else self._who(resource.get("provider_config_key"))
-        return other is not None and other[1] != caller[1]  # that they are read in two modules says nothing yet
-
-    def _same_caller(self, one: Mapping[str, Any], target: Target) -> bool:
-        other = self._modules.resource(target.module, target.type, target.name, "managed")
-        if other is None:
-            return False
-        keys = (one.get("provider_config_key"), other.get("provider_config_key"))
-        if keys[0] == keys[1]:
-            return True
-        callers = [self._who(key) for key in keys]
-        return callers[0] is not None and callers[0] == callers[1]
+    def _provider(self, module: tuple[Step, ...], kind: str, name: str) -> Any:
+        """The key of a managed resource's provider; None where the configuration does not hold the resource."""
+        found = self._modules.resource(module, kind, name, "managed")
+        return None if found is None else found.get("provider_config_key")
 
     def principals(self, module_address: str, references: list[Any]) -> Resolution:
         """What the principals that a policy document's block refers to come from."""
         return self._follower.follow(longest(references), Scope(module_steps(module_address), None, ()))
-
-    def _who(self, provider: Any) -> tuple[str, Mapping[str, Any]] | None:
-        """What a provider's configuration says of who calls, and the module in which its references are read.
-
-        None where the plan does not tell of the provider: Terraform before 1.1 names one that is passed to a module so.
-        """
-        found = self._providers.get(provider) if isinstance(provider, str) else None
-        if not isinstance(found, dict):
-            return None
-        expressions = mapping(found.get("expressions"))
-        caller = {name: value for name, value in expressions.items() if name not in _NOT_WHO}
-        return str(found.get("module_address") or "") if _refers(caller) else "", caller
 
     def has_resource(self, module_address: str, kind: str, name: str) -> bool:
         """Whether the configuration holds this managed resource."""
@@ -158,10 +139,3 @@ class Configuration:
             return False
         found = self._follower.follow_variable(steps[1].name, Scope(module_steps(module_address), None, ()))
         return found.certain and not found.targets
-
-
-def _refers(value: Any) -> bool:
-    """Whether an expression holds a reference anywhere."""
-    if isinstance(value, dict):
-        return "references" in value or any(_refers(inner) for inner in value.values())
-    return isinstance(value, list) and any(_refers(inner) for inner in value)

@@ -47,10 +47,10 @@ class Custody:
         own = resource.planned.known_text("region")  # an argument of every resource since provider 6
         return own or self.configuration.region(resource.module_address, resource.type, resource.name)
 
-    def made_here(self, resource: Resource, attribute: str, key: Key) -> bool:
+    def made_here(self, resource: Resource, attribute: str, key: Key, account_id: str) -> bool:
         """Whether a principal that is known only after apply is a role or user that this plan makes in the account."""
         found = self.configuration.resolve(
             resource.module_address, resource.type, resource.name, resource.index, attribute
         )
         owner = key.resource or resource
-        return self.configuration.made_by_the_same((owner.module_address, owner.type, owner.name), found)
+        return self.configuration.made_by_the_same((owner.module_address, owner.type, owner.name), found, account_id)

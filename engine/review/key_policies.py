@@ -72,14 +72,14 @@ class KeyPolicies:
             return NOTHING_KNOWN
         return self._said_by(resource, resource.planned, account_id, partition)
 
-    def opens_to_others(self, key: Key, actions: tuple[str, ...]) -> bool:
+    def opens_to_others(self, key: Key, actions: tuple[str, ...], account_id: str) -> bool:
         """Whether a policy that is known only after apply plainly gives one of the actions to others than the owner."""
         resources = [attached.resource for attached in key.policies] + ([] if key.resource is None else [key.resource])
         return any(
             resource.planned is not None
             and resource.planned.text("policy") is UNKNOWN
             and self.documents.opens_to_others(
-                resource.module_address, resource.type, resource.name, resource.index, actions
+                resource.module_address, resource.type, resource.name, resource.index, actions, account_id
             )
             for resource in resources
         )

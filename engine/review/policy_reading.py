@@ -108,22 +108,29 @@ class PolicyDocuments:
         return read_document(found.after, self._principals.own(found, owner, (module_address, kind, name)))
 
     def opens_to_others(
-        self, module_address: str, kind: str, name: str, index: str | int | None, actions: tuple[str, ...]
+        self,
+        module_address: str,
+        kind: str,
+        name: str,
+        index: str | int | None,
+        actions: tuple[str, ...],
+        account_id: str,
     ) -> bool:
         """Whether a policy that is known only after apply plainly gives one of the actions to others than the owner.
 
         It is so where an Allow of its document names a role or user that other credentials make, or where the policy
         refers to one itself.
 
-        Args, but the last: as `reading`.
+        Args, but the last two: as `reading`.
             actions: IAM actions, such as `kms:Decrypt`.
+            account_id: The owner's account.
         """
         place = (module_address, kind, name)
         direct = self._configuration.resolve(*place, index, "policy")
-        if self._configuration.made_by_another(place, direct):
+        if self._configuration.made_by_another(place, direct, account_id):
             return True
         found = self._document(module_address, kind, name, index)
-        return found is not None and self._principals.others_may(found, place, actions)
+        return found is not None and self._principals.others_may(found, place, actions, account_id)
 
     def _document(self, module_address: str, kind: str, name: str, index: str | int | None) -> ResourceChange | None:
         """The one document that the policy of a resource is; None where it is anything else, or more."""

@@ -39,23 +39,25 @@ class UnknownPrincipals:
             owner: The ARN prefix of the owner's IAM, such as `arn:aws:iam::123456789012:`.
             place: The resource that the document is for: its module address, type and name.
         """
+        account_id = owner.split(":")[4]
         return {
             block: f"{owner}role/known-after-apply"
             for block, made in self._blocks(document)
-            if self._configuration.made_by_the_same(place, made)
+            if self._configuration.made_by_the_same(place, made, account_id)
         }
 
-    def others_may(self, document: ResourceChange, place: Place, actions: tuple[str, ...]) -> bool:
+    def others_may(self, document: ResourceChange, place: Place, actions: tuple[str, ...], account_id: str) -> bool:
         """Whether a statement may allow one of the actions to principals that other credentials than the owner's make.
 
         Args:
             document: The policy document.
             place: The resource that it is for.
             actions: IAM actions, such as `kms:Decrypt`.
+            account_id: The owner's account.
         """
         after = document.after
         return after is not None and any(
-            self._configuration.made_by_another(place, made)
+            self._configuration.made_by_another(place, made, account_id)
             and _is_unknown(after, *block)
             and _may_allow(after, block[0], actions)
             for block, made in self._blocks(document)

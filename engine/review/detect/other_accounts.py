@@ -31,7 +31,7 @@ def other_accounts(context: Context, subject: Subject) -> Told:
     before = frozenset[str]() if is_new(key) else _others(context, key, Moment.OBSERVED)
     after = _others(context, key, Moment.PLANNED)
     gained, lost = after - before, before - after
-    to_others = context.custody.policies.opens_to_others(key, OPENING)
+    to_others = context.custody.policies.opens_to_others(key, OPENING, context.access.account_id(key))
     if not gained and not lost and not key.grants and not to_others:
         return EventKind.OTHER_ACCOUNTS
     vendor_before = not is_new(key) and _can_use(context, context.access.vendor, key, Moment.OBSERVED)
@@ -63,7 +63,7 @@ def _of_nobody_known(context: Context, key: Key, attached: Attached) -> bool:
         and not attached.resource.untouched
         and attached.belongs(key.address, Moment.PLANNED) is not False
         and planned.text("grantee_principal") is UNKNOWN
-        and not context.custody.made_here(attached.resource, "grantee_principal", key)
+        and not context.custody.made_here(attached.resource, "grantee_principal", key, context.access.account_id(key))
     )
 
 

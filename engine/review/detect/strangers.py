@@ -146,7 +146,7 @@ def _retiring(context: Context, subject: Subject, attached: Attached) -> Told:
     account: Fact
     if isinstance(retiring, str):
         account = _whose(context, key, retiring)
-    elif context.custody.made_here(attached.resource, "retiring_principal", key):
+    elif context.custody.made_here(attached.resource, "retiring_principal", key, context.access.account_id(key)):
         account = "own"
     else:
         account = OneOf.of("own", "other")

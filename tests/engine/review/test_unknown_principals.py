@@ -10,7 +10,7 @@ import pytest
 
 from engine.review import review_plan
 from tests.engine.review.declarations import declaration
-from tests.engine.review.plan_builder import OTHER, POLICIES, PlanBuilder
+from tests.engine.review.plan_builder import CUSTOMER, OTHER, POLICIES, PlanBuilder
 
 if TYPE_CHECKING:
     from engine.review import Report
@@ -59,6 +59,51 @@ def test_a_role_that_is_made_with_other_credentials_may_be_anothers(attribute: s
         if attribute == "grantee_principal"
         else ("spare-grant-retirable-by-others", "unknown")
     ]
+
+
+def _assuming(arn: Any, kind: str = "assume_role") -> dict[str, Any]:
+    return {kind: [{"role_arn": {"constant_value": arn}}]}
+
+
+BY_A_VARIABLE: dict[str, Any] = {"assume_role": [{"role_arn": {"references": ["var.role"]}}]}
+MINE, ANOTHERS = f"arn:aws:iam::{CUSTOMER}:role/deploy", f"arn:aws:iam::{OTHER}:role/deploy"
+CALLERS: dict[str, tuple[dict[str, Any], bool]] = {
+    "a role of the account": (_assuming(MINE), True),
+    "a role of the account, by web identity": (_assuming(MINE, "assume_role_with_web_identity"), True),
+    "from there a role of another account": (
+        _assuming(MINE, "assume_role_with_web_identity") | _assuming(ANOTHERS),
+        False,
+    ),
+    "two roles in a row": (
+        {"assume_role": [*_assuming(ANOTHERS)["assume_role"], *_assuming(MINE)["assume_role"]]},
+        False,
+    ),
+    "an ARN that is none": (_assuming("deploy"), False),
+    "a role by a variable": (BY_A_VARIABLE, False),
+    "that, in the account alone": (BY_A_VARIABLE | {"allowed_account_ids": {"constant_value": [CUSTOMER]}}, True),
+    "that, in two accounts": (BY_A_VARIABLE | {"allowed_account_ids": {"constant_value": [CUSTOMER, OTHER]}}, False),
+    "in another account alone": ({"allowed_account_ids": {"constant_value": [OTHER]}}, False),
+    "by way of a FIPS endpoint": ({"use_fips_endpoint": {"constant_value": True}}, True),
+}
+
+
+@pytest.mark.parametrize(("provider", "owners"), CALLERS.values(), ids=CALLERS)
+def test_what_a_provider_makes_is_the_owners_where_its_account_is_told_to_be(
+    provider: dict[str, Any], owners: bool
+) -> None:
+    for attribute in ("grantee_principal", "retiring_principal"):
+        assert (_review(_with_new_role(attribute, provider)).findings == ()) is owners
+    assert (_told_of_others(_role_in_a_document(provider)) == []) is owners
+
+
+def test_the_account_that_the_keys_own_provider_tells_is_the_one_that_counts() -> None:
+    """A key that is to be made elsewhere than declared is not the declared account's."""
+    plan = _with_new_role("grantee_principal", _assuming(MINE))
+    assert _review(plan).findings == ()
+    plan["configuration"]["provider_config"]["aws"]["expressions"] = _assuming(ANOTHERS)
+    assert [finding.outcome.value for finding in _review(plan).findings] == ["unknown"]
+    plan["configuration"]["provider_config"]["aws.other"]["expressions"] = _assuming(f"{ANOTHERS}-iam")
+    assert _review(plan).findings == ()
 
 
 @pytest.mark.parametrize("told", [True, False], ids=["of another module", "of which the plan does not tell"])
