@@ -20,6 +20,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from engine.review.keys import id_in
 from engine.review.plan import Action
 from engine.review.policy_reading import NOTHING_KNOWN, PolicyReading, default_policy, known
 from engine.review.resources import Moment
@@ -151,7 +152,10 @@ def names_another_key(resource: Resource) -> bool:
     before, after = resource.observed, resource.planned
     if resource.action is not Action.UPDATE or before is None or after is None:
         return False
-    return before.text("key_id") != after.text("key_id")
+    was, will = before.text("key_id"), after.text("key_id")
+    if not (isinstance(was, str) and isinstance(will, str)) or (":" in was and ":" in will):
+        return was != will
+    return id_in(was) != id_in(will)  # the id of a key and its ARN are two names of the same one
 
 
 def _any_of(readings: list[PolicyReading], default: PolicyReading) -> PolicyReading:

@@ -12,7 +12,16 @@ from engine.review.plan_reader import read_plan
 from engine.review.policy_reading import NOTHING_KNOWN, PolicyReading, default_policy, known
 from engine.review.resources import Moment
 from tests.engine.review.declarations import declaration
-from tests.engine.review.plan_builder import CUSTOMER, OWNER, POLICIES, PlanBuilder, document, key_id, statement
+from tests.engine.review.plan_builder import (
+    CUSTOMER,
+    OWNER,
+    POLICIES,
+    PlanBuilder,
+    document,
+    key_arn,
+    key_id,
+    statement,
+)
 
 KEY, KEY_POLICY = "aws_kms_key", "aws_kms_key_policy"
 STANDARD, OWNER_ONLY = POLICIES["standard"], POLICIES["owner only"]
@@ -122,6 +131,15 @@ def test_the_reader_is_told_that_the_policy_stays_where_it_is() -> None:
 def _planned(plan: PlanBuilder, address: str = "aws_kms_key.generation_1") -> PolicyReading:
     custody = build_custody(read_plan("plan.json", plan.data()))
     return custody.policies.in_force(custody.keys[address], Moment.PLANNED, CUSTOMER, "aws")
+
+
+def test_the_arn_of_a_key_in_place_of_its_id_names_no_other_key() -> None:
+    told_by_arn = {"key_id": key_arn(1), "policy": STANDARD + " "}
+    report = _review(one_key("update", own={"policy": OWNER_ONLY}, after=told_by_arn))
+    assert report.verdict is ReviewVerdict.PASS, [f"{f.policy}: {f.message}" for f in report.findings]
+    assert not [note for note in report.notes if "another key" in note]
+    another = one_key("update", before={"key_id": key_arn(1)}, after={"key_id": key_arn(7)})
+    assert [note for note in _review(another).notes if "another key" in note]
 
 
 def test_a_key_that_takes_the_place_of_another_gets_nothing_of_what_is_put_on_the_old_one() -> None:
