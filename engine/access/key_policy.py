@@ -200,15 +200,14 @@ def _names_key(template: Template, request: Request, facts: Facts) -> Verdict:
 
 
 def _uncovered(patterns: Iterable[Pattern]) -> frozenset[Hashable]:
-    """The patterns that no other one covers; of two that cover each other, one stays."""
-    distinct = sorted(dict.fromkeys(patterns), key=lambda pattern: pattern.tokens)
+    """The patterns that no other one covers; no two cover each other, since tokens spell a meaning in one way."""
+    distinct = set(patterns)
     if sum(len(pattern.tokens) for pattern in distinct) > _MOST_TOKENS_COMPARED:
         return frozenset(pattern.tokens for pattern in distinct)
     wild = [pattern for pattern in distinct if pattern.literal is None]
 
     def covered(pattern: Pattern) -> bool:
-        others = (other for other in wild if other != pattern and other.covers(pattern))
-        return any(not pattern.covers(other) or other.tokens < pattern.tokens for other in others)
+        return any(other != pattern and other.covers(pattern) for other in wild)
 
     return frozenset(pattern.tokens for pattern in distinct if not covered(pattern))
 

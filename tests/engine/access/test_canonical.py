@@ -7,6 +7,8 @@ import pytest
 from engine.access import parse_key_policy
 from tests.engine.access.builders import OTHER, OWNER, allow, console_policy, delegation, deny, document, role, root
 
+OF_ACCOUNT = "arn:aws:kms:us-east-1:${aws:PrincipalAccount}:key/*"
+
 
 def same(one: dict[str, Any], other: dict[str, Any]) -> bool:
     first, second = parse_key_policy(one).canonical(), parse_key_policy(other).canonical()
@@ -27,6 +29,7 @@ def same(one: dict[str, Any], other: dict[str, Any]) -> bool:
         (allow("*", ["kms:*", "kms:Decrypt", "kms:Get*"]), allow("*", "kms:**")),
         (allow("*", Sid="one"), allow("*", Sid="other")),
         (allow("*", Resource="*"), allow("*", Resource=["*", "arn:aws:kms:us-east-1:1:key/x"])),
+        (allow("*", Resource="*"), allow("*", Resource=["*", OF_ACCOUNT])),
         (allow("*", Condition={}), allow("*")),
         (
             allow("*", Condition={"StringEquals": {"kms:ViaService": "a", "kms:CallerAccount": ["1", "2"]}}),
@@ -66,6 +69,10 @@ def test_spellings_of_one_meaning_are_equal(one: dict[str, Any], other: dict[str
         (allow(role(OWNER, "a")), allow(role(OWNER, "A"))),
         (allow("*", "kms:ReEncrypt*"), allow("*", ["kms:ReEncryptFrom", "kms:ReEncryptTo"])),
         (allow("*", "kms:Get*"), allow("*", NotAction="kms:Get*", Action=None)),
+        (allow("*", ["kms:Get*", "kms:List*"]), allow("*", ["kms:Put*", "kms:Disable*"])),
+        (allow("*", ["kms:Get*", "kms:*Policy"]), allow("*", "kms:Get*")),
+        (allow("*", Resource=OF_ACCOUNT), allow("*", Resource=OF_ACCOUNT.replace("Principal", "Resource"))),
+        (allow("*", Resource=OF_ACCOUNT), allow("*", Resource=[OF_ACCOUNT, "arn:aws:kms:*:1:key/*"])),
         (deny("*"), deny(None, NotPrincipal="*")),
         (allow("*"), allow("*", Resource="arn:aws:kms:us-east-1:1:key/x")),
         (allow("*"), allow("*", Condition={"Null": {"kms:ViaService": "true"}})),

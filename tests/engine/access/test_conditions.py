@@ -7,6 +7,7 @@ import pytest
 from engine.access import Caller, Verdict
 from engine.access.condition_operators import parse_operator
 from tests.engine.access.builders import (
+    KEY,
     OTHER,
     OWNER,
     VENDOR,
@@ -77,14 +78,23 @@ def holds(
         ("NumericLessThanEquals", "7", "7", YES),
         ("NumericGreaterThan", 7, "7", NO),
         ("NumericGreaterThanEquals", 7, "30", YES),
+        # Four digits are a year to a Date operator alone.
+        ("NumericEquals", "2560", "2560.0", YES),
+        ("NumericLessThan", "10000", "2560", YES),
+        ("NumericLessThanEquals", "10000", "2560", YES),
+        ("NumericGreaterThan", "10000", "2560", NO),
+        ("NumericGreaterThanEquals", "10000", "2560", NO),
         ("NumericEquals", "many", "7", DEPENDS),
         ("NumericEquals", "7", "many", DEPENDS),
         ("DateEquals", "2020-01-01T00:00:00Z", "1577836800", YES),
+        ("DateEquals", "2020-01-01T23:59:59Z", "1577923199", YES),
+        ("DateEquals", "2020-01-01T00:00:00.25Z", "1577836800.25", YES),
         ("DateNotEquals", "2020-01-01T00:00:00Z", "2020-01-01", NO),
         ("DateLessThan", "2020-01-01T00:00:01Z", "2020-01-01T00:00:00Z", YES),
         ("DateLessThan", "2020-01-01T00:00:00Z", "2020-01-01T01:00:00+02:00", YES),
         ("DateGreaterThan", "2020", "2020-02", YES),
         ("DateGreaterThanEquals", "2020-02", "2020-02-01", YES),
+        ("DateLessThanEquals", "2020-02-01T00:00:00Z", "2020-02", YES),
         ("DateLessThanEquals", "2020-13", "2020-02-01", DEPENDS),
         ("Bool", "true", "TRUE", YES),
         ("Bool", True, "false", NO),
@@ -114,6 +124,11 @@ def holds(
             "arn:aws:some:us-east-2:999999999999:store/abc:111122223333:finance/document.txt",
             YES,
         ),
+        # Five of the six parts end at a colon; the last is all that follows, with its own colons.
+        ("ArnLike", "arn:aws:logs:*:*:log-group:vault:*", "arn:aws:logs:eu-west-1:1:log-group:vault:night", YES),
+        ("ArnLike", "arn:aws:logs:*:*:log-group:vault:*", "arn:aws:logs:eu-west-1:1:log-group:other:night", NO),
+        ("ArnLike", "arn:aws:sns:*:*:topic", "arn:aws:sns:eu-west-1:1:store:topic", NO),
+        ("ArnLike", "arn:aws:sns:eu-west-1:*", "arn:aws:sns:eu-west-1:1:topic", DEPENDS),
         ("ArnNotLike", "arn:aws:sns:*:*:*", "arn:aws:sqs:eu-west-1:1:q", YES),
         ("ArnLike", "arn:aws:sns:*:*:*", "topic", NO),
         ("ArnLike", "*", "topic", YES),
@@ -168,6 +183,24 @@ def test_a_key_that_the_call_may_or_may_not_bring_depends() -> None:
         assert holds({operator: {"kms:ViaService": "true"}}, complete=False) is DEPENDS
     decision = ask(document(allow("*", Condition={"Bool": {"kms:ViaService": "x"}})), caller(BOB))
     assert decision.depends_on == ("kms:ViaService, which this call may not bring",)
+
+
+def test_where_the_values_differ_the_condition_is_named_and_not_its_absence() -> None:
+    condition = {"StringEquals": {"aws:TagKeys": "ID"}}
+    decision = ask(document(allow("*", Condition=condition)), caller(BOB), context={"aws:TagKeys": ("ID", "Name")})
+    assert decision.depends_on == ("aws:TagKeys (StringEquals ID)",)
+
+
+@pytest.mark.parametrize(
+    ("wanted", "shown"),
+    [(["a"], "a"), (["a", "b", "c"], "a, b, c"), (["a", "b", "c", "d"], "a, b, c, …"), (list("abcde"), "a, b, c, …")],
+)
+def test_a_reason_shows_three_values_of_a_condition_and_says_where_there_are_more(
+    wanted: list[str], shown: str
+) -> None:
+    policy = document(allow("*", Condition={"StringEquals": {"aws:RequestTag/x": wanted}}))
+    decision = ask(policy, caller(BOB), context={"aws:RequestTag/x": ("z",)})
+    assert f"its condition on aws:RequestTag/x (StringEquals {shown}) does not hold" in decision.reason
 
 
 # IAM User Guide, "Creating a condition with multiple keys or values".
@@ -237,6 +270,21 @@ def test_key_names_do_not_regard_case_and_their_values_do() -> None:
 def test_values_that_follow_from_the_call(key: str, value: str, arn: str, *, complete: bool) -> None:
     assert holds({"StringEquals": {key: value}}, who=caller(arn), complete=complete) is YES
     assert holds({"StringEquals": {key: f"{value}x"}}, who=caller(arn), complete=complete) is NO
+
+
+# IAM User Guide, "IAM policy elements: Variables and tags", principal key values: `aws:username` is of IAM users.
+@pytest.mark.parametrize(
+    "arn", [role(OWNER, "bob"), session(OWNER, "bob"), f"arn:aws:sts::{OWNER}:federated-user/bob", root(OWNER)]
+)
+def test_a_caller_that_is_no_iam_user_has_no_user_name(arn: str) -> None:
+    assert holds({"StringEquals": {"aws:username": "bob"}}, who=caller(arn), complete=False) is NO
+
+
+@pytest.mark.parametrize("key_arn", [None, f"arn:aws:kms::{OWNER}:key/x", f"{KEY}:x", "arn:aws:kms:us-east-1"])
+def test_a_key_whose_arn_is_not_known_whole_leaves_the_region_open(key_arn: str | None) -> None:
+    policy = document(allow("*", Condition={"StringNotEquals": {"aws:RequestedRegion": "eu-west-1"}}))
+    assert ask(policy, caller(BOB), key_arn=key_arn).verdict is DEPENDS
+    assert ask(policy, caller(BOB)).verdict is YES
 
 
 def test_a_value_that_is_given_goes_before_one_that_is_derived() -> None:

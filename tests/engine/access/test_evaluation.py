@@ -41,6 +41,15 @@ def test_a_user_whom_no_policy_allows_is_denied() -> None:
     assert depends.depends_on == ("the IAM policies of account 123456789012",)
 
 
+@pytest.mark.parametrize("account", ["000000000001", VENDOR])
+def test_an_account_is_another_one_whichever_number_is_larger(account: str) -> None:
+    eve = caller(role(account, "Eve"), NO)
+    assert ask(document(allow("*")), eve).verdict is NO
+    administrator = Caller(account, role(account, "Eve"), YES)
+    assert ask(document(allow("*", "kms:*")), administrator).verdict is YES
+    assert ask(document(allow("*", "kms:*")), administrator, "kms:PutKeyPolicy").verdict is NO
+
+
 @pytest.mark.parametrize("identity", [YES, NO, DEPENDS])
 def test_a_role_of_another_account_needs_both_policies(identity: Verdict) -> None:
     # The same page, example 2: the key policy names account 1, an IAM policy of account 1 names the role.
@@ -134,6 +143,26 @@ def test_a_reason_says_why_a_statement_that_speaks_of_the_caller_did_not_allow()
     assert "its Resource does not name this key" in ask(elsewhere, Caller.account(VENDOR)).reason
 
 
+def test_a_reason_shows_the_first_that_decides_and_the_sources_all_of_them() -> None:
+    via = {"Condition": {"StringEquals": {"kms:ViaService": "x"}}}
+    other = {"Condition": {"StringEquals": {"kms:ViaService": "y"}}}
+    two = [allow(ALICE, Sid="One"), allow("*", Sid="Two")]
+    decision = ask(document(*two), caller(ALICE))
+    assert decision.reason == f"The statement 'One' allows kms:Decrypt to {ALICE}."
+    assert decision.sources == ("One", "Two")
+    maybe = [allow(ALICE, Sid="One", **via), allow("*", Sid="Two", **other)]
+    decision = ask(document(*maybe), caller(ALICE))
+    assert decision.reason.startswith(f"The statement 'One' allows kms:Decrypt to {ALICE}. It depends on: ")
+    assert decision.sources == ("One", "Two")
+    refusals = [deny("*", Sid="Three", **via), deny(ALICE, Sid="Four", **other)]
+    decision = ask(document(*two, *refusals), caller(ALICE))
+    assert "; but the statement 'Three' denies kms:Decrypt" in decision.reason
+    assert decision.sources == ("One", "Two", "Three", "Four")
+    decision = ask(document(*maybe), caller(ALICE), context={"kms:ViaService": ("z",)})
+    assert "; the statement 'One' would, but its condition on kms:ViaService" in decision.reason
+    assert decision.sources == ("One", "Two")
+
+
 def test_a_deny_that_may_match_leaves_it_open() -> None:
     condition = {"StringNotEquals": {"aws:PrincipalOrgID": "o-1"}}
     policy = document(allow(root(VENDOR), Sid="Use"), deny("*", Sid="Organisation", Condition=condition))
@@ -177,6 +206,8 @@ def test_actions(element: object, action: str, expected: Verdict) -> None:
         ({"Resource": f"arn:aws:kms:*:{OTHER}:key/*"}, NO, NO),
         ({"Resource": f"arn:aws:kms:us-east-1:{OWNER}:alias/x"}, NO, NO),
         ({"Resource": [f"{KEY}0", "*"]}, YES, YES),
+        ({"Resource": "arn:*"}, YES, YES),
+        ({"Resource": "arn:aws:kms:*"}, YES, DEPENDS),
         ({"Resource": None}, NO, NO),
         ({"Resource": None, "NotResource": "*"}, NO, NO),
         ({"Resource": None, "NotResource": KEY}, NO, DEPENDS),
@@ -210,8 +241,10 @@ def test_the_words_can_be_asked_for_without_what_aws_honours() -> None:
 @pytest.mark.parametrize("name", sorted(KEYLESS_ACTIONS))
 def test_what_is_no_call_on_a_key_is_not_decided_by_its_policy(name: str) -> None:
     policy = document(allow("*", "kms:*"))
-    for identity in (YES, NO, DEPENDS):
-        assert ask(policy, caller(ALICE, identity), f"kms:{name}").verdict is identity
+    own = (f"the IAM policies of account {OWNER}",)
+    for identity, depends_on in ((YES, ()), (NO, ()), (DEPENDS, own)):
+        decision = ask(policy, caller(ALICE, identity), f"kms:{name}")
+        assert (decision.verdict, decision.depends_on) == (identity, depends_on)
     assert ask(policy, Caller.account(VENDOR), f"kms:{name}").verdict is NO
 
 

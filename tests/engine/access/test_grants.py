@@ -62,6 +62,7 @@ def grant(
         (role(VENDOR, "backup"), caller(role(VENDOR, "backup"), YES), YES),
         (role(VENDOR, "backup"), caller(role(VENDOR, "backup"), NO), DEPENDS),
         (root(OTHER), Caller.account(VENDOR), NO),
+        (root("000000000001"), caller(USER, YES), NO),
     ],
 )
 def test_who_may_use_a_grant(grantee: str, who: Caller, expected: Verdict) -> None:
@@ -134,6 +135,14 @@ def test_an_encryption_context_that_is_not_known_depends() -> None:
     assert ask(EMPTY, caller(USER), grants=[grant(equals=IT)], context=more).verdict is NO
 
 
+def test_a_pair_of_which_only_the_name_is_known_is_one_too_many_for_an_exact_constraint() -> None:
+    named = {"kms:EncryptionContextKeys": ("Department", "Purpose"), "kms:EncryptionContext:Department": ("IT",)}
+    assert ask(EMPTY, caller(USER), grants=[grant(equals=IT)], context=named).verdict is NO
+    assert ask(EMPTY, caller(USER), grants=[grant(subset=IT)], context=named).verdict is YES
+    valued = context(Department="IT", Purpose="Test") | {"kms:EncryptionContextKeys": ("Department",)}
+    assert ask(EMPTY, caller(USER), grants=[grant(equals=IT)], context=valued).verdict is NO
+
+
 def test_an_empty_constraint_asks_for_an_empty_context() -> None:
     assert ask(EMPTY, caller(USER), grants=[grant(equals={})], complete=True).verdict is YES
     assert ask(EMPTY, caller(USER), grants=[grant(equals={})], context=context(a="b")).verdict is NO
@@ -148,10 +157,12 @@ def test_constraints_do_not_count_for_calls_without_an_encryption_context(operat
 
 def test_a_grant_may_be_for_one_resource() -> None:
     topic = "arn:aws:sns:us-east-1:123456789012:topic"
-    constrained = [grant(operations=("Decrypt", "RetireGrant"), source_arn=topic)]
-    assert ask(EMPTY, caller(USER), grants=constrained, context={"aws:SourceArn": (topic,)}).verdict is YES
-    assert ask(EMPTY, caller(USER), grants=constrained, context={"aws:SourceArn": (f"{topic}2",)}).verdict is NO
-    assert ask(EMPTY, caller(USER), grants=constrained).verdict is DEPENDS
+    constrained = [grant(operations=("Decrypt", "VerifyMac", "RetireGrant"), source_arn=topic)]
+    for action in ("kms:Decrypt", "kms:VerifyMac"):
+        for brought, expected in (((topic,), YES), ((f"{topic}2",), NO), ((), NO)):
+            context = {"aws:SourceArn": brought}
+            assert ask(EMPTY, caller(USER), action, grants=constrained, context=context).verdict is expected
+        assert ask(EMPTY, caller(USER), action, grants=constrained).verdict is DEPENDS
     assert ask(EMPTY, caller(USER), "kms:RetireGrant", grants=constrained).verdict is YES
 
 

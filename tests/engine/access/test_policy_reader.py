@@ -36,6 +36,12 @@ def test_a_policy_written_out_reads_back_to_the_same(policy: dict[str, Any]) -> 
     assert parse_key_policy(read.to_json()) == read
 
 
+def test_a_policy_is_written_out_as_it_was_read() -> None:
+    written = parse_key_policy(console_policy()).to_json()
+    assert json.loads(written) == console_policy()
+    assert written.startswith('{\n  "Version": "2012-10-17",\n  "Id"')
+
+
 def test_a_single_statement_needs_no_list() -> None:
     assert len(parse_key_policy({"Statement": delegation()}).statements) == 1
 
