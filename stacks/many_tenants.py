@@ -2,9 +2,9 @@
 
 Nearly all of a synthesis is one CDKTF process answering one question after the other, so a second processor
 helps only a second one. Each process takes one share of the tenants after the other, so that none waits long for
-a slower one, and writes each share into a folder of its own. When all are done the stacks are moved to their place
-and the manifests become one; where a guard refuses anything, or a process fails, nothing is moved: the folder
-stays as it was.
+a slower one, and writes each share into a folder of its own; a few tenants are one share, written by this process.
+When all are done the stacks are moved to their place and the manifests become one; where a guard refuses anything,
+or a process fails, nothing is moved: the folder stays as it was.
 
 The processes end with the one that started them, however that ends. An interruption from the terminal reaches that
 one alone: it ends the others, and clears away what they wrote.
@@ -75,29 +75,41 @@ def write_stacks(
     """
     if processes is None:
         processes = min(os.cpu_count() or 1, MOST_PROCESSES, len(declarations) // FEWEST)
-    if processes < 2:
-        from stacks.synthesis import Synthesis
-
-        Synthesis(declarations, folder, alias_may_move).write()
-        return
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(prefix=".keyturn-", dir=folder, ignore_cleanup_errors=True) as name:
-            count = min(processes * SHARES_OF_A_PROCESS, len(declarations))
-            parts = [Path(name) / str(number) for number in range(count)]
-            shares = [
-                _Share(
-                    tuple(declarations[number::count]),
-                    tuple(declarations) if number == 0 else (),
-                    parts[number],
-                    alias_may_move,
-                )
-                for number in range(count)
-            ]
-            _raise_for(_carry_out(shares, processes, name))
+            if processes < 2:
+                parts = _write_here(declarations, Path(name), alias_may_move)
+            else:
+                parts = _write_among(declarations, Path(name), alias_may_move, processes)
             _put_together(parts, folder)
     except OSError as error:
         raise MachineError(f"the folder {str(folder)!r} cannot be written: {error.strerror or error}") from error
+
+
+def _write_here(declarations: Sequence[Declaration], folder: Path, alias_may_move: frozenset[str]) -> list[Path]:
+    from stacks.synthesis import Synthesis
+
+    Synthesis(declarations, folder, alias_may_move).write()
+    return [folder]
+
+
+def _write_among(
+    declarations: Sequence[Declaration], folder: Path, alias_may_move: frozenset[str], processes: int
+) -> list[Path]:
+    count = min(processes * SHARES_OF_A_PROCESS, len(declarations))
+    parts = [folder / str(number) for number in range(count)]
+    shares = [
+        _Share(
+            tuple(declarations[number::count]),
+            tuple(declarations) if number == 0 else (),
+            parts[number],
+            alias_may_move,
+        )
+        for number in range(count)
+    ]
+    _raise_for(_carry_out(shares, processes, str(folder)))
+    return parts
 
 
 def _carry_out(shares: Sequence[_Share], processes: int, temporary: str) -> list[_Outcome]:

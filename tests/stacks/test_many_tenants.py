@@ -71,14 +71,17 @@ def test_a_few_are_written_by_this_process(tmp_path: Path, monkeypatch: pytest.M
     assert len(written(tmp_path)["manifest.json"]["stacks"]) == 6
 
 
-def test_what_a_guard_refuses_in_any_process_reaches_the_user_and_nothing_is_written(tmp_path: Path) -> None:
+@pytest.mark.parametrize("processes", [1, 2])
+def test_what_a_guard_refuses_in_any_process_reaches_the_user_and_nothing_is_written(
+    tmp_path: Path, processes: int
+) -> None:
     declared = tenants(4)
     (tmp_path / "manifest.json").write_text("{}")
     # A declaration past its own schema stands for stacks that were changed: no window is shorter than seven days.
     generation = replace(declared[3].generations[0], deletion_window_in_days=3)
     broken = [*declared[:3], replace(declared[3], generations=(generation,))]
     with pytest.raises(GuardError) as refusal:
-        write_stacks(broken, tmp_path, processes=2)
+        write_stacks(broken, tmp_path, processes=processes)
     assert [(finding.guard, finding.address) for finding in refusal.value.findings] == [
         ("deletion_window", "aws_kms_key.generation_1")
     ]
