@@ -77,6 +77,9 @@ def write_stacks(
         processes = min(os.cpu_count() or 1, MOST_PROCESSES, len(declarations) // FEWEST)
     try:
         folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise MachineError(f"the folder {str(folder)!r} cannot be made: {error.strerror}") from error
+    try:
         with tempfile.TemporaryDirectory(prefix=".keyturn-", dir=folder, ignore_cleanup_errors=True) as name:
             if processes < 2:
                 parts = _write_here(declarations, Path(name), alias_may_move)
