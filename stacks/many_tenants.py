@@ -87,7 +87,8 @@ def write_stacks(
                 parts = _write_among(declarations, Path(name), alias_may_move, processes)
             _put_together(parts, folder)
     except OSError as error:
-        raise MachineError(f"the folder {str(folder)!r} cannot be written: {error.strerror or error}") from error
+        where = error.filename2 or error.filename or folder
+        raise MachineError(f"{str(where)!r} cannot be written: {error.strerror or error}") from error
 
 
 def _write_here(declarations: Sequence[Declaration], folder: Path, alias_may_move: frozenset[str]) -> list[Path]:

@@ -79,8 +79,7 @@ def test_an_output_folder_that_holds_something_else_is_an_error_of_this_machine(
     (project / "made" / "stacks" / "northwind" / "cdk.tf.json").mkdir(parents=True)
     finished = run(project, CDKTF_OUTDIR="made")
     assert finished.returncode == 6
-    assert finished.stderr.startswith("error: CDKTF could not write the stacks: EISDIR")
-    assert len(finished.stderr.splitlines()) == 1
+    assert finished.stderr == "error: 'made/stacks/northwind/cdk.tf.json' cannot be written: Is a directory\n"
 
 
 def test_without_node_the_error_says_how_to_get_it(project: Path) -> None:
