@@ -45,6 +45,13 @@ def on_another(number: int, key_actions: tuple[str, ...] = (), before: str = STA
     return builder.add(KEY_POLICY, number, ("update",), before=of_the_other, **more)
 
 
+def moved_to_the_generation(*actions: str, policy: str) -> PlanBuilder:
+    """A policy resource that is replaced: the old one is on another key, the new one on the generation's."""
+    before = {"key_id": key_id(7), "id": key_id(7), "policy": OWNER_ONLY}
+    builder = PlanBuilder().add(KEY, 1).add(KEY, 7, name="foreign", before=FOREIGN)
+    return builder.add(KEY_POLICY, 1, actions, before=before, after={"key_id": key_id(1), "policy": policy})
+
+
 DANGEROUS: dict[str, tuple[PlanBuilder, tuple[str, ...]]] = {
     "a policy comes to name another key, and its text loses Druva: it is put on the old key": (
         one_key("update", after={**TO_ANOTHER, "policy": OWNER_ONLY}),
@@ -52,6 +59,10 @@ DANGEROUS: dict[str, tuple[PlanBuilder, tuple[str, ...]]] = {
     ),
     "a policy comes to name a key whose own policy loses Druva: that key gets nothing": (
         on_another(2, ("update",), after={"key_id": key_id(2)}),
+        ("vendor-access-lost",),
+    ),
+    "a policy without Druva is replaced and comes from another key onto a generation's": (
+        moved_to_the_generation("delete", "create", policy=OWNER_ONLY),
         ("vendor-access-lost",),
     ),
     "it is destroyed": (one_key("delete"), ("vendor-access-lost",)),
@@ -95,6 +106,9 @@ HARMLESS: dict[str, PlanBuilder] = {
     "it goes to another key and bypassed the lockout check": one_key(
         "delete", "create", before=BYPASSED, after={**TO_ANOTHER, "bypass_policy_lockout_safety_check": False}
     ),
+    "it comes from another key, the new one first: what is destroyed last was on the other": moved_to_the_generation(
+        "create", "delete", policy=STANDARD
+    ),
     "it is put after the key's own": one_key("update", own={"policy": OWNER_ONLY}, after={"policy": STANDARD + " "}),
 }
 
@@ -125,6 +139,8 @@ def test_the_reader_is_told_that_the_policy_stays_where_it_is() -> None:
     assert note == (
         "aws_kms_key_policy.generation_1 comes to name another key: the AWS provider leaves the policy on generation 1"
     )
+    (note,) = [note for note in _review(on_another(1, after={"key_id": key_id(1)})).notes if "another key" in note]
+    assert note.endswith("the AWS provider leaves the policy on aws_kms_key.foreign")
     assert not [note for note in _review(one_key("no-op")).notes if "another key" in note]
 
 
@@ -164,9 +180,32 @@ def test_the_default_and_another_policy_are_one_of_the_two() -> None:
     default = default_policy("aws", CUSTOMER)
     renamed = one_key("delete").add(KEY_POLICY, 1, ("create",), name="renamed")
     assert _planned(renamed) == PolicyReading(default.least, STANDARD)
+    renamed.add(KEY_POLICY, 1, ("create",), name="second", after={"policy": POLICIES["vendor denied"]})
+    assert _planned(renamed) is NOTHING_KNOWN
     renamed = one_key("delete").add(KEY_POLICY, 1, ("create",), name="renamed", unknown=("policy",))
     assert _planned(renamed) is NOTHING_KNOWN
     for other in ("second", "third"):
         renamed.add(KEY_POLICY, 1, ("create",), name=other, after={"policy": POLICIES["vendor denied"]})
     assert _planned(renamed) is NOTHING_KNOWN
     assert _planned(one_key("delete", own={"policy": default.least})) == default
+
+
+@pytest.mark.parametrize(("configured", "outcome"), [(False, "fail"), (True, "unknown")], ids=["none", "some policy"])
+def test_a_new_key_for_which_the_configuration_sets_no_policy_gets_the_default_one(
+    configured: bool, outcome: str
+) -> None:
+    plan = PlanBuilder().add(KEY, 1).add(KEY, 2, ("create",), unknown=("policy",))
+    if not configured:
+        del plan.configuration[-1]["expressions"]["policy"]
+    found = {finding.policy: finding.outcome.value for finding in _review(plan).findings}
+    assert found["new-generation-without-vendor"] == outcome
+    assert ("last-administrator-lost" in found) is configured
+    default = NOTHING_KNOWN if configured else default_policy("aws", CUSTOMER)
+    assert _planned(plan, "aws_kms_key.generation_2") == default
+
+
+@pytest.mark.parametrize("side", ["before", "after"])
+def test_a_deferred_policy_of_which_a_side_is_not_shown_is_blocked_as_deferred(side: str) -> None:
+    plan = one_key("update", after={"policy": OWNER_ONLY})
+    plan.changes[-1]["change"][side] = None
+    assert [finding.policy for finding in _review(plan.defer()).blocking] == ["change-deferred"]
