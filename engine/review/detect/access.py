@@ -18,7 +18,6 @@ from engine.review.access_answers import Access, Answer, Reach
 from engine.review.detect.context import is_new, is_replica, key_event, nobody
 from engine.review.detect.other_accounts import other_accounts
 from engine.review.events import EventKind, OneOf
-from engine.review.plan import Action
 from engine.review.policy_reading import NOTHING_KNOWN
 from engine.review.resources import MOMENTS, Moment
 from engine.review.scope import Revocation
@@ -176,7 +175,7 @@ def _same_access(context: Context, key: Key) -> bool:
     Two policies of which nothing is known are not the same, unless nothing happens to what they stand in.
     """
     access = context.access
-    if not key.policies and not key.grants and key.resource is not None and key.resource.action is not Action.FORGET:
+    if not key.policies and not key.grants and key.resource is not None:
         texts = [None if attributes is None else attributes.known_text("policy") for attributes in map(key.at, MOMENTS)]
         if texts[0] is not None and texts[0] == texts[1] == texts[2]:
             return True
@@ -207,24 +206,21 @@ def _lost_actions(before: Access, after: Access) -> tuple[str, ...]:
 
 
 def _privileges(context: Context, subject: Subject) -> Iterator[Told]:
+    """What the vendor may do beyond its need; what it could do already is nobody's change, known or not."""
     key, access = subject.key, context.access
     after = access.vendor_excess(key, Moment.PLANNED)
-    if not after.actions:
-        yield EventKind.VENDOR_PRIVILEGES
-        return
-    certain = after.with_answer(*_GIVES)
-    possible = after.with_answer(Answer.UNKNOWN)
+    certain, possible = after.with_answer(*_GIVES), after.with_answer(Answer.UNKNOWN)
     if not certain and not possible:
         yield EventKind.VENDOR_PRIVILEGES
         return
     before = () if is_new(key) else access.vendor_excess(key, Moment.OBSERVED).with_answer(*_GIVES)
     gained = [action for action in certain if action not in before]
-    undecided = possible and not certain
+    perhaps = [action for action in possible if action not in before]
     yield key_event(
         subject,
         EventKind.VENDOR_PRIVILEGES,
-        {"gained": True if gained else (UNKNOWN if undecided else False)},
-        actions=_listed(gained or certain or possible),
+        {"gained": True if gained else (UNKNOWN if perhaps else False)},
+        actions=_listed(gained or perhaps),
         vendor=context.access.vendor,
     )
 

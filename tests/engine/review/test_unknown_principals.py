@@ -170,6 +170,19 @@ def test_a_new_role_in_a_policy_document_is_the_owners_only_where_the_owner_make
     assert {finding.policy for finding in findings if finding.outcome.value == "unknown"} == told
 
 
+def test_excess_that_the_vendor_had_hides_none_that_it_may_gain() -> None:
+    plan = _role_in_a_document({}, "name")
+    key = next(change for change in plan["resource_changes"] if change["type"] == KEY)
+    before = json.loads(key["change"]["before"]["policy"])
+    before["Statement"][1]["Action"].append("kms:DisableKey")
+    key["change"]["before"]["policy"] = json.dumps(before)
+    read = next(change for change in plan["resource_changes"] if change["mode"] == "data")
+    read["change"]["after"]["statement"][1]["actions"].append("kms:DisableKey")
+    (told,) = [finding for finding in _review(plan).findings if finding.policy == "vendor-overprivileged"]
+    assert told.outcome.value == "unknown"
+    assert "kms:DisableKey" not in told.message
+
+
 OTHERS = {"assume_role": [{"role_arn": {"constant_value": f"arn:aws:iam::{OTHER}:role/deploy"}}]}
 
 
