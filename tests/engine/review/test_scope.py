@@ -15,12 +15,16 @@ from tests.engine.review.plan_builder import (
     CUSTOMER,
     OPERATIONS,
     OTHER,
+    OWNER,
     POLICIES,
+    USE,
     VENDOR,
     PlanBuilder,
+    document,
     key_arn,
     key_id,
     root,
+    statement,
 )
 
 KEY, GRANT, ALIAS, POLICY = "aws_kms_key", "aws_kms_grant", "aws_kms_alias", "aws_kms_key_policy"
@@ -162,22 +166,26 @@ def test_a_grant_to_another_account_is_no_access_of_the_vendors() -> None:
     assert not _blocked(review_plan("p", plan.data(), declaration()))
 
 
+OF_AN_ORGANISATION = document(
+    statement({"AWS": "*"}, "kms:*", Condition={"StringEquals": {"aws:PrincipalOrgID": "o-1"}})
+)
+
+
 def test_a_wildcard_that_only_may_mean_the_vendor_does_not_put_a_key_into_scope() -> None:
-    policy = json.dumps(
-        {
-            "Version": "2012-10-17",
-            "Statement": [
-                {
-                    "Effect": "Allow",
-                    "Principal": {"AWS": "*"},
-                    "Action": "kms:*",
-                    "Resource": "*",
-                    "Condition": {"StringEquals": {"aws:PrincipalOrgID": "o-1"}},
-                }
-            ],
-        }
-    )
-    assert not _blocked(review_plan("p", _deletes("other", policy=policy), declaration()))
+    assert not _blocked(review_plan("p", _deletes("other", policy=OF_AN_ORGANISATION), declaration()))
+
+
+def test_a_grant_to_others_beside_such_a_wildcard_does_not_put_the_key_into_scope_either() -> None:
+    plan = PlanBuilder().add(KEY, 1, DELETED, name="other", before={**PLAIN, "policy": OF_AN_ORGANISATION})
+    assert not _blocked(review_plan("p", plan.data(), declaration()))
+    others = {"grantee_principal": "backup.amazonaws.com"}
+    assert not _blocked(review_plan("p", plan.add(GRANT, 1, DELETED, before=others).data(), declaration()))
+
+
+@pytest.mark.parametrize(("account", "blocked"), [(OTHER, False), (VENDOR, True)], ids=["others", "the vendor"])
+def test_a_policy_that_kms_refuses_puts_a_key_into_scope_where_it_names_the_vendor(account: str, blocked: bool) -> None:
+    refused = document(OWNER, statement("*", "kms:Decrypt"), statement({"AWS": root(account)}, USE, effect="allow"))
+    assert _blocked(review_plan("p", _deletes("other", policy=refused), declaration())) is blocked
 
 
 def test_a_wildcard_for_everybody_means_the_vendor_too() -> None:
