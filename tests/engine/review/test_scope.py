@@ -82,6 +82,12 @@ def test_a_key_of_another_account_is_of_no_family_of_ours() -> None:
     assert review_plan("p", _deletes("other", **before), declared).keys == ()
 
 
+@pytest.mark.parametrize("arn", ["x", f"arn:key/{FAMILY}", _of_the_family("us-east-1") + ":x"])
+def test_what_is_no_arn_of_a_key_is_of_no_family(arn: str) -> None:
+    declared = declaration(generation_1={"key_arn": _of_the_family("us-east-1"), "multi_region": True})
+    assert review_plan("p", _deletes("other", arn=arn), declared).keys == ()
+
+
 def test_by_the_evidence() -> None:
     report = review_plan("p", _deletes("other"), declaration(), proof=proof({1: "current"}))
     assert _blocked(report)
@@ -235,7 +241,9 @@ def test_a_key_that_only_a_grant_names_is_known_by_its_arn() -> None:
     added = PlanBuilder().add(GRANT, 1, ("create",), after={"key_id": key_arn(1)}).data()
     assert not _blocked(review_plan("p", added, declared))
     bare = PlanBuilder().add(GRANT, 1, DELETED, before={"key_id": key_id(1)}).data()
-    assert _blocked(review_plan("p", bare, declared))
+    report = review_plan("p", bare, declared)
+    assert _blocked(report)
+    assert [key.generation for key in report.keys] == [1]
 
 
 def test_a_grant_whose_key_cannot_be_told_gives_no_certain_access() -> None:
