@@ -72,7 +72,7 @@ class Follower:
             if not scope.for_each:  # a set of constants: the value is the key
                 return nothing
             inner = Scope(scope.module, scope.index, ())
-            found = self.follow(scope.for_each, inner, depth + 1)
+            found = self.follow(scope.for_each, inner, depth)
             attribute = steps[2].name if len(steps) > 2 else None
             return Resolution(tuple(_with(target, scope.index, attribute) for target in found.targets), found.certain)
         if head == "var" and len(steps) > 1:
@@ -114,8 +114,9 @@ class Follower:
 
 
 def _with(target: Target, index: Index, attribute: str | None) -> Target:
+    """The target with an instance and an attribute where it has none of its own."""
     index = index if target.index is None else target.index
-    return Target(target.module, target.type, target.name, index, attribute or target.attribute)
+    return Target(target.module, target.type, target.name, index, target.attribute or attribute)
 
 
 def references_of(expression: Any) -> tuple[str, ...]:

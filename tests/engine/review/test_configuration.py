@@ -37,6 +37,7 @@ def _target(name: str, index: str | int | None = None, module: tuple[Step, ...] 
         ("aws_kms_key.a[0].arn", (Step("aws_kms_key"), Step("a", 0), Step("arn"))),
         ('module.m["x.y[0]"].out', (Step("module"), Step("m", "x.y[0]"), Step("out"))),
         ('aws_kms_key.a["say \\"hi\\""]', (Step("aws_kms_key"), Step("a", 'say "hi"'))),
+        ('aws_kms_key.a[0]["arn"]', (Step("aws_kms_key"), Step("a", 0))),
     ],
 )
 def test_addresses_are_split(text: str, steps: tuple[Step, ...]) -> None:
@@ -64,6 +65,43 @@ def test_the_same_instance(reference: str) -> None:
     assert _resolve(root, index="b") == Resolution((_target("k", "b"),), certain=True)
 
 
+@pytest.mark.parametrize("beside", [(), ("each.key",), ("count.index",)])
+def test_an_instance_that_is_named_is_that_one(beside: tuple[str, ...]) -> None:
+    root = {"resources": [_resource(['aws_kms_key.k["a"].arn', 'aws_kms_key.k["a"]', "aws_kms_key.k", *beside])]}
+    assert _resolve(root, index="b") == Resolution((_target("k", "a"),), certain=True)
+
+
+def test_without_a_word_of_instances_any_may_be_meant() -> None:
+    assert _resolve({"resources": [_resource(["aws_kms_key.k.arn", "aws_kms_key.k"])]}, index="b").targets == (
+        _target("k"),
+    )
+
+
+@pytest.mark.parametrize("kind", ["random_id", "vault_token", "zzz_key"])
+def test_a_resource_of_any_type_is_a_target(kind: str) -> None:
+    root = {"resources": [_resource([f"{kind}.k.id", f"{kind}.k"])]}
+    assert _resolve(root) == Resolution((Target((), kind, "k", None),), certain=True)
+
+
+@pytest.mark.parametrize(
+    ("reference", "named", "attribute"),
+    [
+        ("each.value", "aws_kms_key.k.arn", "arn"),
+        ("each.value", "aws_kms_key.k", None),
+        ("each.value.arn", "aws_kms_key.k", "arn"),
+        ("each.value.key.arn", "aws_kms_key.k", "key"),
+        ("each.value.arn", "aws_kms_key.k.name", "name"),
+        ("each.value.key", "aws_kms_key.k.arn", "arn"),
+    ],
+)
+def test_what_is_taken_of_a_chained_resource(reference: str, named: str, attribute: str | None) -> None:
+    """What `for_each` takes of it counts: its element may have been given any name."""
+    entry = _resource([reference, "each.value"], for_each_expression={"references": [named, "aws_kms_key.k"]})
+    found = _resolve({"resources": [entry]}, index="b")
+    assert found == Resolution((_target("k", "b"),), certain=True)
+    assert [target.attribute for target in found.targets] == [attribute]
+
+
 def test_chained_for_each() -> None:
     entry = _resource(["each.value.key_id", "each.value"], for_each_expression={"references": ["aws_kms_key.k"]})
     assert _resolve({"resources": [entry]}, index="b") == Resolution((_target("k", "b"),), certain=True)
@@ -79,6 +117,42 @@ def test_out_of_a_module_by_its_variable() -> None:
         }
     }
     assert _resolve(root, "module.m") == Resolution((_target("k"),), certain=True)
+
+
+def test_out_of_two_modules_by_their_variables() -> None:
+    inner = {"expressions": {"key": {"references": ["var.keys", "each.key"]}}, "module": {}}
+    inner["module"] = {"resources": [_resource(["var.key"])]}
+    given = {"references": ["aws_kms_key.k", "each.value"]}
+    outer = {"expressions": {"keys": given}, "module": {"module_calls": {"inner": inner}}}
+    root = {"module_calls": {"outer": outer}}
+    found = _resolve(root, 'module.outer["a"].module.inner["b"]')
+    assert found == Resolution((_target("k", "a"),), certain=True)
+
+
+def _nested(levels: int) -> dict[str, Any]:
+    """Modules within modules: each gives its variable to the next one, and its next one's output back."""
+    module: dict[str, Any] = {
+        "resources": [_resource(["var.key"])],
+        "outputs": {"arn": {"expression": {"references": ["aws_kms_key.k.arn", "aws_kms_key.k"]}}},
+    }
+    for level in range(levels):
+        given = {"references": ["aws_kms_key.k" if level == levels - 1 else "var.key"]}
+        module = {
+            "module_calls": {"m": {"expressions": {"key": given}, "module": module}},
+            "outputs": {"arn": {"expression": {"references": ["module.m.arn", "module.m"]}}},
+        }
+    return module
+
+
+@pytest.mark.parametrize(("levels", "certain"), [(1, True), (15, True), (1000, False)])
+def test_through_many_modules_in_both_directions(levels: int, certain: bool) -> None:
+    root, inside = _nested(levels), ".".join(["module.m"] * levels)
+    outwards = _resolve(root, inside)
+    root["resources"] = [_resource(["module.m.arn", "module.m"])]
+    inwards = _resolve(root)
+    assert (outwards.certain, inwards.certain) == (certain, certain)
+    assert outwards.targets == ((_target("k"),) if certain else ())
+    assert inwards.targets == ((_target("k", None, (Step("m"),) * levels),) if certain else ())
 
 
 def test_into_a_module_by_its_output() -> None:
@@ -97,8 +171,13 @@ def test_into_the_instance_of_a_module() -> None:
         "module_calls": {"m": {"module": {"outputs": outputs}}},
     }
     assert not _resolve(root, index="x").certain  # which output is not told
-    root["resources"] = [_resource(['module.m["x"].arn', 'module.m["x"]', "module.m"])]
-    assert _resolve(root).targets == (_target("k", None, (Step("m", "x"),)),)
+    for index, references in (
+        (None, ['module.m["x"].arn', 'module.m["x"]', "module.m"]),
+        ("y", ['module.m["x"].arn', 'module.m["x"]', "module.m", "each.key"]),
+        ("x", ["module.m.arn", "module.m", "each.key"]),
+    ):
+        root["resources"] = [_resource(references)]
+        assert _resolve(root, index=index).targets == (_target("k", None, (Step("m", "x"),)),)
 
 
 @pytest.mark.parametrize(
@@ -108,11 +187,23 @@ def test_into_the_instance_of_a_module() -> None:
         ["aws_kms_key.k.arn", "aws_kms_key.k", "local.other"],
         ["data.aws_kms_key.k.arn", "data.aws_kms_key.k"],
         ["module.absent.arn", "module.absent"],
+        ["module.m"],
+        ["module"],
+        ["var"],
+        ["aws_kms_key"],
+        [""],
+        ["", "each.key"],
         [],
     ],
 )
 def test_what_the_configuration_does_not_tell_is_uncertain(references: list[str]) -> None:
     assert not _resolve({"resources": [_resource(references)]}).certain
+
+
+@pytest.mark.parametrize("reference", ["each", "count", "path.module", "terraform.workspace", "self.id"])
+def test_what_is_no_resource_adds_no_doubt(reference: str) -> None:
+    references = ["aws_kms_key.k.arn", "aws_kms_key.k", reference]
+    assert _resolve({"resources": [_resource(references)]}) == Resolution((_target("k"),), certain=True)
 
 
 def test_a_choice_of_two_keys_has_two_targets() -> None:
@@ -151,8 +242,90 @@ def test_whether_a_modules_variable_is_constant(expression: dict[str, Any] | Non
     assert configuration.is_constant("module.m", "var.v") is constant
 
 
-@pytest.mark.parametrize("reference", ["local.v", "var", "aws_kms_key.v", ""])
+@pytest.mark.parametrize("reference", ["local.v", "var", "aws_kms_key.v", "vault_token.v", ""])
 def test_only_a_variable_is_constant(reference: str) -> None:
     assert not Configuration({}).is_constant("", reference)
     assert Configuration({}).is_constant("", "var.v")
     assert Configuration({}).is_constant("", "var.v.name")
+
+
+ROLE = {"mode": "managed", "type": "aws_iam_role", "name": "r", "provider_config_key": "aws"}
+OTHERS = {"aws.other": {"expressions": {"profile": {"constant_value": "other"}}}, "aws": {"expressions": {}}}
+
+
+def _in_a_module(**role: Any) -> Configuration:
+    """A module with a grant and a role; its providers are two accounts."""
+    resources = [_resource([], provider_config_key="aws"), ROLE | role]
+    return Configuration({"module_calls": {"m": {"module": {"resources": resources}}}}, OTHERS)
+
+
+def _principal(attribute: str | None, certain: bool = True, kind: str = "aws_iam_role") -> Resolution:
+    return Resolution((Target((Step("m"),), kind, "r", None, attribute),), certain)
+
+
+@pytest.mark.parametrize(
+    ("place", "role", "principals", "owners"),
+    [
+        (("module.m", GRANT, "g"), {}, _principal("arn"), True),
+        (("module.m", GRANT, "g"), {}, _principal("name"), False),
+        (("module.m", GRANT, "g"), {}, _principal("account_id"), False),
+        (("module.m", GRANT, "g"), {}, _principal(None), False),
+        (("module.m", GRANT, "g"), {}, _principal("arn", certain=False), False),
+        (("module.m", GRANT, "g"), {}, Resolution((), certain=True), False),
+        (("module.m", GRANT, "g"), {"provider_config_key": "aws.other"}, _principal("arn"), False),
+        (("module.m", GRANT, "g"), {"type": "x_role"}, _principal("arn", kind="x_role"), False),
+        (("module.m", GRANT, "g"), {"name": "absent"}, _principal("arn"), False),
+        (("", GRANT, "g"), {}, _principal("arn"), False),
+        (("module.m", GRANT, "absent"), {"provider_config_key": None}, _principal("arn"), False),
+    ],
+)
+def test_whose_a_principal_is_that_is_known_only_after_apply(
+    place: tuple[str, str, str], role: dict[str, Any], principals: Resolution, owners: bool
+) -> None:
+    assert _in_a_module(**role).made_by_the_same(place, principals, "123456789012") is owners
+
+
+def test_a_principal_that_plainly_others_make_is_told_in_a_module_too() -> None:
+    elsewhere = _in_a_module(provider_config_key="aws.other")
+    for attribute in ("arn", "unique_id"):
+        assert elsewhere.made_by_another(("module.m", GRANT, "g"), _principal(attribute), "123456789012")
+        assert not _in_a_module().made_by_another(("module.m", GRANT, "g"), _principal(attribute), "123456789012")
+    assert not elsewhere.made_by_another(("module.m", GRANT, "g"), _principal("name"), "123456789012")
+
+
+@pytest.mark.parametrize(
+    ("region", "told"),
+    [
+        ({"constant_value": "eu-west-1"}, "eu-west-1"),
+        ({"constant_value": ""}, None),
+        ({"constant_value": 5}, None),
+        ({"references": ["var.region"]}, None),
+        (None, None),
+    ],
+)
+def test_the_region_of_a_resource_is_the_one_that_its_provider_is_set_to(region: Any, told: str | None) -> None:
+    resource = _resource([], provider_config_key="aws.west")
+    configuration = Configuration({"resources": [resource]}, {"aws.west": {"expressions": {"region": region}}})
+    assert configuration.region("", GRANT, "g") == told
+    assert configuration.region("", GRANT, "absent") is None
+    for key in (None, 5, "aws.absent"):
+        resource["provider_config_key"] = key
+        assert configuration.region("", GRANT, "g") is None
+
+
+@pytest.mark.parametrize(
+    ("statement", "told"),
+    [
+        ([{"sid": {}}, {}], ({"sid": {}}, {})),
+        ([], ()),
+        ([{}, "x"], ()),
+        ({"sid": {}}, ()),
+        ("x", ()),
+        (None, ()),
+    ],
+)
+def test_blocks_are_told_where_the_configuration_tells_them_one_by_one(statement: Any, told: Any) -> None:
+    document = {"mode": "data", "type": "aws_iam_policy_document", "name": "d", "expressions": {"statement": statement}}
+    configuration = Configuration({"resources": [document]})
+    assert configuration.block("", "aws_iam_policy_document", "d", "statement") == told
+    assert configuration.block("", "aws_iam_policy_document", "absent", "statement") == ()
