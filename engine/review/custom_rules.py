@@ -2,7 +2,8 @@
 
 - The schema (2020-12) sees one document a resource: `address`, `actions`, `before` and `after` (null where there is
   nothing). A resource that it accepts is a failure.
-- Where the schema speaks of an attribute that is known only after apply, the answer is unknown.
+- Where the schema speaks of an attribute that is known only after apply, the answer is unknown; so it is where the
+  schema speaks of attributes without their names, and any is known only after apply.
 - Each rule brings examples that fail and that pass; they are held against it when it is loaded. A broken rule, or one
   whose examples come out otherwise, stops the run with line and column.
 - An id of Keyturn's own rules cannot be taken.
@@ -12,6 +13,7 @@ The folder comes from the target branch: a change must not bring its own. Nothin
 
 from __future__ import annotations
 
+import string
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -23,6 +25,7 @@ from engine.review.judge import Finding
 from engine.review.plan_json import HOW_TO_SHOW
 from engine.review.rule_files import POLICIES
 from engine.review.rules import Outcome, Severity
+from engine.review.spoken_attributes import attributes_of
 from engine.review.values import has_true, printable
 from engine.schema_check import check_schema
 
@@ -53,7 +56,7 @@ class CustomRule:
         requirements: The EKM ids that it guards.
         types: The resource types that it is about.
         forbidden: The compiled schema of what is not allowed.
-        attributes: The attributes that the schema speaks of.
+        attributes: The attributes that the schema speaks of; None where it does not name them.
         message: What to say, with `{address}`.
     """
 
@@ -68,7 +71,7 @@ class CustomRule:
     requirements: tuple[str, ...]
     types: frozenset[str]
     forbidden: jsonschema_rs.Draft202012Validator
-    attributes: frozenset[str]
+    attributes: frozenset[str] | None
     message: str
 
     def outcome(self, document: dict[str, Any], unknown: Any) -> Outcome | None:
@@ -83,9 +86,9 @@ class CustomRule:
         return Outcome.FAIL if self.forbidden.is_valid(document) else None
 
     def _in_doubt(self, unknown: Any) -> bool:
-        if isinstance(unknown, dict):
+        if isinstance(unknown, dict) and self.attributes is not None:
             return any(has_true(unknown.get(attribute)) for attribute in self.attributes)
-        return bool(unknown) and bool(self.attributes)
+        return self.attributes != frozenset() and has_true(unknown)
 
 
 def read_custom_rules(folder: Path, taken: Collection[str]) -> tuple[CustomRule, ...]:
@@ -128,8 +131,7 @@ def _read(path: Path, taken: Collection[str]) -> CustomRule:
         except ValueError as error:
             message = printable(str(error).splitlines()[0])
             mistakes.append(document.mistake(("when",), f"not a JSON Schema: {message}", "a schema of 2020-12"))
-        except (KeyError, IndexError) as error:
-            mistakes.append(document.mistake(("message",), f"the message has no word {error}", "{address} alone"))
+        mistakes.extend(_check_message(document))
     if rule is not None and not mistakes:
         mistakes.extend(_check_examples(document, rule))
     if mistakes or rule is None:
@@ -137,8 +139,18 @@ def _read(path: Path, taken: Collection[str]) -> CustomRule:
     return rule
 
 
+def _check_message(document: LocatedDocument) -> Iterator[Mistake]:
+    try:
+        parts = [part[1:] for part in string.Formatter().parse(document.value["message"]) if part[1] is not None]
+    except ValueError as error:
+        yield document.mistake(("message",), f"the message's braces do not match: {error}", "{address} alone")
+        return
+    for name, form, conversion in parts:
+        if (name, form, conversion) != ("address", "", None):
+            yield document.mistake(("message",), f"the message has no word {name!r} of this form", "{address} alone")
+
+
 def _rule(value: dict[str, Any]) -> CustomRule:
-    value["message"].format(address="")
     return CustomRule(
         identifier=value["id"],
         title=value["title"],
@@ -151,42 +163,9 @@ def _rule(value: dict[str, Any]) -> CustomRule:
         requirements=tuple(value.get("requirements", ())),
         types=frozenset(value["resources"]),
         forbidden=jsonschema_rs.Draft202012Validator(value["when"]),
-        attributes=frozenset(_attributes(value["when"])),
+        attributes=attributes_of(value["when"]),
         message=" ".join(value["message"].split()),
     )
-
-
-def _attributes(schema: Any) -> Iterator[str]:
-    """The attributes of `after` that a schema speaks of, wherever in it `after` is described."""
-    pending = [schema]
-    while pending:
-        node = pending.pop()
-        if isinstance(node, list):
-            pending.extend(node)
-        if not isinstance(node, dict):
-            continue
-        properties = node.get("properties")
-        if isinstance(properties, dict) and "after" in properties:
-            yield from _names(properties["after"])
-        pending.extend(node.values())
-
-
-def _names(schema: Any) -> Iterator[str]:
-    """The attributes that a schema of `after` speaks of."""
-    pending = [schema]
-    while pending:
-        node = pending.pop()
-        if isinstance(node, list):
-            pending.extend(node)
-        if not isinstance(node, dict):
-            continue
-        for keyword, inner in node.items():
-            if keyword == "properties" and isinstance(inner, dict):
-                yield from inner
-            elif keyword == "required" and isinstance(inner, list):
-                yield from (name for name in inner if isinstance(name, str))
-            else:
-                pending.append(inner)
 
 
 def _check_examples(document: LocatedDocument, rule: CustomRule) -> Iterator[Mistake]:

@@ -120,8 +120,8 @@ def test_out_of_a_module_by_its_variable() -> None:
 
 
 def test_out_of_two_modules_by_their_variables() -> None:
-    inner = {"expressions": {"key": {"references": ["var.keys", "each.key"]}}, "module": {}}
-    inner["module"] = {"resources": [_resource(["var.key"])]}
+    within = {"resources": [_resource(["var.key"])]}
+    inner = {"expressions": {"key": {"references": ["var.keys", "each.key"]}}, "module": within}
     given = {"references": ["aws_kms_key.k", "each.value"]}
     outer = {"expressions": {"keys": given}, "module": {"module_calls": {"inner": inner}}}
     root = {"module_calls": {"outer": outer}}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -97,6 +97,16 @@ def test_a_rule_whose_types_the_plan_does_not_have_is_not_exercised(tmp_path: Pa
         ("resources: [aws_kms_key]", "resources: []", "resources"),
         ("title:", "heading:", "heading"),
         ("source: our handbook\n", "", "'source' is missing"),
+        ("id: description-required", "id: a-description", "the file's name"),
+        ('"{address} has', '"{0} has', "no word '0'"),
+        ('"{address} has', '"{} has', "no word ''"),
+        ('"{address} has', '"{address.name} has', "no word 'address.name'"),
+        ('"{address} has', '"{address[0]} has', "no word 'address[0]'"),
+        ('"{address} has', '"{address:d} has', "no word 'address' of this form"),
+        ('"{address} has', '"{address!x} has', "no word 'address' of this form"),
+        ('"{address} has', '"{address has', "braces do not match"),
+        ("outcome: pass", "outcome: unknown", "comes out as pass"),
+        ("outcome: unknown", "outcome: fail", "comes out as unknown"),
     ],
 )
 def test_a_broken_rule_stops_the_run_with_its_place(tmp_path: Path, old: str, new: str, said: str) -> None:
@@ -113,6 +123,138 @@ def test_an_id_of_keyturns_own_cannot_be_taken(tmp_path: Path) -> None:
 def test_examples_must_show_both(tmp_path: Path) -> None:
     text = "\n".join(line for line in GOOD.splitlines() if "outcome: pass" not in line)
     assert any("do not show both" in line for line in _mistakes(tmp_path, text))
+
+
+def test_one_rule_in_two_files_is_an_error(tmp_path: Path) -> None:
+    _folder(tmp_path, GOOD)
+    with pytest.raises(InputError, match=r"stands twice in .*, again in description-required\.yml"):
+        read_custom_rules(_folder(tmp_path, GOOD, "description-required.yml"), ())
+
+
+def test_other_files_of_the_folder_are_left_alone(tmp_path: Path) -> None:
+    (tmp_path / "README.md").write_text("- [", encoding="utf-8")
+    assert [rule.identifier for rule in read_custom_rules(_folder(tmp_path, GOOD), ())] == ["description-required"]
+
+
+@pytest.mark.parametrize(("on_unknown", "blocks"), [("block", True), ("inform", False)])
+def test_a_rule_says_whether_it_blocks_where_it_cannot_be_told(tmp_path: Path, on_unknown: str, blocks: bool) -> None:
+    reason = "\non_unknown_reason: a description harms nobody"
+    text = GOOD.replace("on_unknown: block", f"on_unknown: {on_unknown}{reason}")
+    plan = PlanBuilder().add("aws_kms_key", 1, ("update",), unknown=("description",))
+    (finding,) = _review(_folder(tmp_path, text), plan).findings
+    assert (finding.outcome.value, finding.blocks) == ("unknown", blocks)
+    assert finding.message == "not known before the apply: aws_kms_key.generation_1 has no description"
+
+
+def _bucket(**entry: Any) -> PlanBuilder:
+    """A plan of one bucket without tags."""
+    plan = PlanBuilder()
+    change = {"actions": ["create"], "before": None, "after": {"bucket": "b"}, "after_unknown": {}}
+    plan.changes.append({"address": "aws_s3_bucket.b", "mode": "managed", "type": "aws_s3_bucket", "change": change})
+    plan.changes[0] |= entry
+    return plan
+
+
+def _rule_of(when: str, good: str = "after: {bad: false}") -> str:
+    """A rule over buckets: a bad one fails, a good one passes."""
+    return f"""\
+id: bucket-rule
+title: No bucket is bad
+severity: high
+waivable: true
+on_unknown: block
+why: A rule of which the schema is what is tested here.
+remediation: Make it a good one.
+source: our handbook
+resources: [aws_s3_bucket]
+when: {when}
+message: "{{address}} is a bad bucket"
+examples:
+  - {{name: bad, outcome: fail, actions: [create], after: {{bad: true, tags: {{}}, third: 1}}}}
+  - {{name: good, outcome: pass, actions: [create], {good}}}
+"""
+
+
+BAD = "{type: object, properties: {bad: {const: true}}, required: [bad]}"
+NAMED = {
+    "by properties and required": f"{{properties: {{after: {BAD}}}}}",
+    "by properties alone": "{properties: {after: {type: object, properties: {bad: {const: true}}}}}",
+    "by required alone": "{properties: {after: {type: object, not: {not: {required: [tags]}}}}}",
+    "within all of": f"{{properties: {{after: {{allOf: [true, {BAD}]}}}}}}",
+    "within any of": f"{{properties: {{after: {{anyOf: [{BAD}, false]}}}}}}",
+    "within one of": f"{{properties: {{after: {{oneOf: [{BAD}, false]}}}}}}",
+    "within a condition": f"{{properties: {{after: {{if: {{type: object}}, then: {BAD}, else: false}}}}}}",
+    "within its other side": f"{{properties: {{after: {{if: {{type: 'null'}}, then: false, else: {BAD}}}}}}}",
+    "within its question": f"{{properties: {{after: {{if: {BAD}, then: true, else: false}}}}}}",
+    "deep in the schema": f"{{allOf: [{{title: x, allOf: [{{properties: {{after: {BAD}}}}}]}}], title: y}}",
+    "behind a reference": f"{{allOf: [{{$ref: '#/$defs/x'}}], $defs: {{x: {{properties: {{after: {BAD}}}}}}}}}",
+}
+NOT_NAMED = {
+    "by a reference": f"{{properties: {{after: {{$ref: '#/$defs/x'}}}}, $defs: {{x: {BAD}}}}}",
+    "by a pattern": "{properties: {after: {type: object, patternProperties: {'^bad$': {const: true}}}}}",
+    "by a count": "{properties: {after: {type: object, minProperties: 2}}}",
+    "as a whole": "{properties: {after: {const: {bad: true, tags: {}, third: 1}}}}",
+    "as one of some": "{properties: {after: {enum: [null, {bad: true, tags: {}, third: 1}]}}}",
+    "by what depends on it": "{properties: {after: {not: {dependentSchemas: {tags: false}}}}}",
+}
+
+
+@pytest.mark.parametrize("when", NAMED.values(), ids=NAMED)
+def test_an_attribute_that_the_schema_names_may_be_unknown_wherever_it_stands(tmp_path: Path, when: str) -> None:
+    name = "tags" if "tags" in when else "bad"
+    folder = _folder(tmp_path, _rule_of(when), "bucket-rule.yaml")
+    change = {"actions": ["create"], "before": None, "after": {}, "after_unknown": {name: True}}
+    (finding,) = _review(folder, _bucket(change=change)).blocking
+    assert (finding.policy, finding.outcome.value) == ("bucket-rule", "unknown")
+    change["after_unknown"] = {"arn": True, "object": True, name: False}
+    change["after"] = {"bad": False}
+    assert _review(folder, _bucket(change=change)).findings == ()
+
+
+@pytest.mark.parametrize("when", NOT_NAMED.values(), ids=NOT_NAMED)
+def test_where_the_schema_names_no_attribute_any_may_decide(tmp_path: Path, when: str) -> None:
+    folder = _folder(tmp_path, _rule_of(when), "bucket-rule.yaml")
+    change = {"actions": ["create"], "before": None, "after": {"bad": False}, "after_unknown": {"arn": True}}
+    assert [f.outcome.value for f in _review(folder, _bucket(change=change)).blocking] == ["unknown"]
+    known = change | {"after_unknown": {"arn": False, "tags": [{"x": False}]}}
+    assert _review(folder, _bucket(change=known)).findings == ()
+
+
+@pytest.mark.parametrize(
+    ("when", "good", "unknown", "outcome"),
+    [
+        (f"{{properties: {{after: {BAD}}}}}", "after: {bad: false}", True, "unknown"),
+        (f"{{properties: {{after: {BAD}}}}}", "after: {bad: false}", False, "fail"),
+        (f"{{properties: {{after: {BAD}}}}}", "after: {bad: false}", None, "fail"),
+        ("{properties: {before: {type: 'null'}}}", "before: {}", True, "fail"),
+        ("{properties: {after: {type: object, minProperties: 1}}}", "after: {}", True, "unknown"),
+        ("{properties: {after: {type: object, minProperties: 1}}}", "after: {}", False, "fail"),
+    ],
+)
+def test_what_is_unknown_as_a_whole_matters_to_a_rule_over_attributes(
+    tmp_path: Path, when: str, good: str, unknown: bool | None, outcome: str
+) -> None:
+    text = _rule_of(when, good)
+    change = {"actions": ["create"], "before": None, "after": {"bad": True}, "after_unknown": unknown}
+    report = _review(_folder(tmp_path, text, "bucket-rule.yaml"), _bucket(change=change))
+    assert [finding.outcome.value for finding in report.blocking] == [outcome]
+
+
+def test_data_sources_are_not_judged(tmp_path: Path) -> None:
+    folder = _folder(tmp_path, _rule_of(f"{{properties: {{after: {BAD}}}}}"), "bucket-rule.yaml")
+    bad = {"actions": ["create"], "before": None, "after": {"bad": True}}
+    for mode in ("managed", None, "Data"):
+        assert len(_review(folder, _bucket(change=bad, mode=mode)).blocking) == 1
+    report = _review(folder, _bucket(change=bad, mode="data"))
+    assert report.findings == ()
+    assert "bucket-rule" in report.not_exercised
+
+
+@pytest.mark.parametrize("broken", [{"change": None}, {"change": [1]}, {"address": None}, {"address": 5}])
+def test_a_change_that_cannot_be_read_is_refused(tmp_path: Path, broken: dict[str, Any]) -> None:
+    folder = _folder(tmp_path, _rule_of(f"{{properties: {{after: {BAD}}}}}"), "bucket-rule.yaml")
+    with pytest.raises(InputError, match=r"resource_changes\[0\] is not a resource's change"):
+        _review(folder, _bucket(**broken))
 
 
 def test_an_empty_or_missing_folder_is_an_error(tmp_path: Path) -> None:

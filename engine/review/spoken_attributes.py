@@ -1,0 +1,72 @@
+"""The attributes of `after` that a JSON Schema over a resource's change speaks of.
+
+What is known only after apply stands in `after_unknown` alone, and a schema sees a resource without it. So the answer
+of a schema is not to be trusted where it asks for such an attribute: by its name, among `properties` or `required`; or
+without a name, by a reference, a pattern, a count, or by comparing `after` as a whole. Then any attribute may decide.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+# What in a schema of `after` decides over attributes that are not named beside it.
+_WITHOUT_NAMES = frozenset(
+    {
+        *("$ref", "$dynamicRef", "additionalProperties", "dependentRequired", "dependentSchemas", "maxProperties"),
+        *("minProperties", "patternProperties", "propertyNames", "unevaluatedProperties"),
+    }
+)
+# Where a schema of `after` holds others of it.
+_IN_PLACE = ("allOf", "anyOf", "oneOf", "not", "if", "then", "else")
+
+
+def attributes_of(schema: Any) -> frozenset[str] | None:
+    """The attributes that a schema speaks of.
+
+    Args:
+        schema: A JSON Schema (2020-12) of a resource's change, as parsed.
+
+    Returns:
+        Their names, wherever in the schema `after` is described; None where any attribute may decide.
+    """
+    found: set[str] = set()
+    pending = [schema]
+    while pending:
+        node = pending.pop()
+        if isinstance(node, list):
+            pending.extend(node)
+        if not isinstance(node, dict):
+            continue
+        properties = node.get("properties")
+        if isinstance(properties, dict) and "after" in properties:
+            names = _names(properties["after"])
+            if names is None:
+                return None
+            found |= names
+        pending.extend(node.values())
+    return frozenset(found)
+
+
+def _names(schema: Any) -> set[str] | None:
+    """The attributes that a schema of `after` speaks of; None where it does not name them."""
+    found: set[str] = set()
+    pending = [schema]
+    while pending:
+        node = pending.pop()
+        if isinstance(node, list):
+            pending.extend(node)
+        if not isinstance(node, dict):
+            continue
+        if not _WITHOUT_NAMES.isdisjoint(node) or any(isinstance(whole, dict) for whole in _wholes(node)):
+            return None
+        for names in (node.get("properties"), node.get("required")):
+            if isinstance(names, dict | list):
+                found.update(name for name in names if isinstance(name, str))
+        pending.extend(node[keyword] for keyword in _IN_PLACE if keyword in node)
+    return found
+
+
+def _wholes(node: dict[str, Any]) -> tuple[Any, ...]:
+    """The values that `after` is compared with as a whole."""
+    values = node.get("enum")
+    return (node.get("const"), *(values if isinstance(values, list) else ()))
