@@ -246,6 +246,7 @@ def test_what_is_no_call_on_a_key_is_not_decided_by_its_policy(name: str) -> Non
         decision = ask(policy, caller(ALICE, identity), f"kms:{name}")
         assert (decision.verdict, decision.depends_on) == (identity, depends_on)
     assert ask(policy, Caller.account(VENDOR), f"kms:{name}").verdict is NO
+    assert ask(policy, caller(ALICE), f"kms:{name}".lower()).verdict is NO
 
 
 @pytest.mark.parametrize("action", ["", "Decrypt", "kms:", "kms:*", "kms:Decrypt ", "s3:GetObject"])
