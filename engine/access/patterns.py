@@ -6,7 +6,7 @@ policy cannot make the evaluator run for ever.
 
 Two questions are asked where a value is known only by its form, such as "some role of this account":
 `covers` (every text of the form matches) and `overlaps` (at least one text matches both). `covers` may miss
-a case in which only several stars together cover the form; it never says yes wrongly. Of two patterns too
+a case in which a star of the form and the text behind it fill a `?*`; it never says yes wrongly. Of two patterns too
 long to compare, `covers` says no and `overlaps` yes: that leaves the answer open.
 """
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import re
+from itertools import pairwise, product
 
 import pytest
 from hypothesis import given
@@ -10,6 +11,12 @@ from engine.access.patterns import ANY, ONE, Pattern, compile_pattern, split_tok
 
 TEXTS = st.text(alphabet="ab:", max_size=8)
 PATTERNS = st.text(alphabet="ab:*?", max_size=8)
+
+
+# Characters that sort before, between and behind the two wildcards; every short pattern and text of these.
+LETTERS = "!:a"
+SHORT_PATTERNS = ["".join(letters) for size in range(4) for letters in product(LETTERS + "*?", repeat=size)]
+SHORT_TEXTS = ["".join(letters) for size in range(7) for letters in product(LETTERS, repeat=size)]
 
 
 def naive(pattern: str, text: str) -> bool:
@@ -46,6 +53,21 @@ def texts_of(pattern: Pattern) -> st.SearchStrategy[str]:
 )
 def test_wildcards_stand_for_what_the_policy_language_says(pattern: str, text: str, *, expected: bool) -> None:
     assert compile_pattern(pattern).matches(text) is expected
+
+
+def test_every_short_pattern_means_the_texts_that_the_definition_says_and_is_compared_by_them() -> None:
+    meanings = {}
+    for pattern in SHORT_PATTERNS:
+        compiled = compile_pattern(pattern)
+        meanings[compiled] = frozenset(text for text in SHORT_TEXTS if compiled.matches(text))
+        assert meanings[compiled] == {text for text in SHORT_TEXTS if naive(pattern, text)}
+        assert compiled.everything is (len(meanings[compiled]) == len(SHORT_TEXTS))
+    assert len(set(meanings.values())) == len(meanings), "one spelling for one meaning"
+    for (one, of_one), (other, of_other) in product(meanings.items(), repeat=2):
+        assert one.overlaps(other) is not of_one.isdisjoint(of_other), (one, other)
+        # What a star of the form stands for together with the text behind it is not seen to fill a `?*`.
+        missed = (ONE, ANY) in pairwise(one.tokens) and ANY in other.tokens[:-1]
+        assert one.covers(other) is (of_one >= of_other) or (missed and not one.covers(other)), (one, other)
 
 
 @given(PATTERNS, TEXTS)
