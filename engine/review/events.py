@@ -63,6 +63,7 @@ class EventKind(Enum):
     RETIRING_PRINCIPAL = "retiring_principal"
     ALIAS = "alias"
     KEY_STORE = "key_store"
+    ORGANIZATION_POLICY = "organization_policy"
     DEFERRED = "deferred"
     UNREAD = "unread"
     DRIFT = "drift"
@@ -159,6 +160,7 @@ VOCABULARY: dict[EventKind, dict[str, tuple[str, ...] | type]] = {
         "integrated": bool,  # the evidence proves that generation to be integrated
     },
     EventKind.KEY_STORE: OF_KEYS | {"change": ("deleted", "replaced", "forgotten", "changed", "lost")},
+    EventKind.ORGANIZATION_POLICY: {"change": ("lost", "denied", "narrowed", "conditional", "none")},
     EventKind.DEFERRED: OF_KEYS,
     EventKind.UNREAD: OF_KEYS,
     EventKind.DRIFT: OF_KEYS,
@@ -208,13 +210,14 @@ WORDS: dict[EventKind, tuple[str, ...]] = {
     EventKind.RETIRING_PRINCIPAL: ("grant", "principal"),
     EventKind.ALIAS: ("alias", "new_name", "before", "after"),
     EventKind.KEY_STORE: ("store",),
+    EventKind.ORGANIZATION_POLICY: ("vendor", "actions"),
     EventKind.DEFERRED: ("why",),
     EventKind.UNREAD: ("type",),
     EventKind.DRIFT: ("what", "then"),
     EventKind.DECLARED_STATE: ("before", "after", "number"),
     EventKind.DECLARATION: ("before", "after"),
 }
-_WITHOUT_KEY = (EventKind.DECLARATION, EventKind.PLAN)
+_WITHOUT_KEY = (EventKind.ORGANIZATION_POLICY, EventKind.DECLARATION, EventKind.PLAN)
 
 
 def words_of(kind: EventKind) -> tuple[str, ...]:

@@ -15,6 +15,7 @@ from engine.review.detect.form import detect_form
 from engine.review.detect.grants import detect_grants
 from engine.review.detect.key_policy import detect_key_policy
 from engine.review.detect.keys import detect_keys, how_it_leaves
+from engine.review.detect.organization import detect_organization_policies
 from engine.review.detect.powers import detect_powers
 from engine.review.detect.stores import detect_stores
 from engine.review.detect.strangers import detect_strangers
@@ -48,6 +49,7 @@ DETECTORS: tuple[Callable[[Context], Iterable[Told]], ...] = (
     detect_strangers,
     detect_aliases,
     detect_stores,
+    detect_organization_policies,
     detect_deferred,
     detect_unread,
     detect_drift,
@@ -123,7 +125,7 @@ def key_report(context: Context, subject: Subject) -> KeyReport:
 def notes_of(context: Context) -> Iterator[str]:
     """What the reader should know of how the plan was judged."""
     declared = context.declared
-    if context.subjects and declared.base is None:
+    if (context.subjects or context.plan.foundations) and declared.base is None:
         yield JUDGED_BY_ITSELF
     if context.subjects and declared.proof is None:
         yield "no evidence of the rotation's state was given: nothing about it is proved"

@@ -49,10 +49,21 @@ _LOSSES: Mapping[EventKind, tuple[str, Mapping[str, str]]] = {
             "lost": "the key store of {key} is gone",
         },
     ),
+    EventKind.ORGANIZATION_POLICY: (
+        "change",
+        {
+            "denied": "the organization's policy denies Druva the use of the keys",
+            "narrowed": "the organization's policy takes a part of Druva's use of the keys",
+        },
+    ),
 }
 _DOUBTS: Mapping[EventKind, tuple[str, Mapping[str, str]]] = {
     EventKind.VENDOR_ACCESS: ("change", {"conditional": "Druva's use of {key} comes to depend on a condition"}),
     EventKind.KEY_STORE: ("change", {"changed": "the connection of the key store of {key} changes"}),
+    EventKind.ORGANIZATION_POLICY: (
+        "change",
+        {"conditional": "Druva's use of the keys comes to depend on a condition of the organization's policy"},
+    ),
 }
 
 
@@ -117,7 +128,7 @@ def _effect(event: Event) -> _Effect | None:
     already = event.facts.get("how") == "lost" or event.facts.get("by") == "outside"
     verb = "may stop" if doubtful else ("has stopped" if already else "stops")
     since = "already" if already else "when the plan is applied"
-    partial = role not in ("current", "undeclared")
+    partial = role not in ("current", "undeclared", None)
     part = f" for data under {event.words['key']}" if partial else ""
     return _Effect(doubtful, partial, f"{verb}{part} {since}: {reason.format_map(dict(event.words))}")
 

@@ -163,16 +163,13 @@ class KeyAccess:
 
     def policy_reach(self, resource: Resource) -> Reach:
         """How much of what it needs the vendor could do under the policy of an `aws_kms_key_policy` alone."""
-        account_id = self._owner
-        reading = self._custody.policies.planned(resource, account_id, self._partition)
+        return self.vendor_access_under(self._custody.policies.planned(resource, self._owner, self._partition)).reach
+
+    def vendor_access_under(self, policy: PolicyReading) -> Access:
+        """What the vendor's account could do, of what it needs, with some key of the declared account."""
         return self.reader.access(
-            self.vendor,
-            _required_actions(),
-            reading,
-            (),
-            key_arn=None,
-            key_account_id=account_id,
-        ).reach
+            self.vendor, _required_actions(), policy, (), key_arn=None, key_account_id=self._owner
+        )
 
     def vendor_excess(self, key: Key, moment: Moment) -> Access:
         """What the vendor's account is given beyond its need, by the words of policy and grants."""

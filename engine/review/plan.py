@@ -33,6 +33,12 @@ GENERIC_TYPES = frozenset({"aws_cloudcontrolapi_resource", "aws_cloudformation_s
 # Matched by type and not by provider: two registries, mirrors and forks give the provider several names.
 CUSTODY_TYPES = KEY_TYPES | {KEY_POLICY_TYPE, ALIAS_TYPE, GRANT_TYPE, KEY_STORE_TYPE}
 
+# Resources of other services that the use of keys rests on.
+ORGANIZATION_POLICY_TYPE = "aws_organizations_policy"
+ORGANIZATION_ATTACHMENT_TYPE = "aws_organizations_policy_attachment"
+HSM_CLUSTER_TYPE = "aws_cloudhsm_v2_cluster"
+FOUNDATION_TYPES = frozenset({ORGANIZATION_POLICY_TYPE, ORGANIZATION_ATTACHMENT_TYPE, HSM_CLUSTER_TYPE})
+
 
 class Action(Enum):
     """What Terraform or OpenTofu would do with a resource; the value is the plan's `actions`, joined."""
@@ -148,6 +154,7 @@ class Plan:
         deferred: Changes put off to a later plan, custody resources alone.
         prior: Custody resources of the prior state.
         documents: The data sources `aws_iam_policy_document` that are read at apply.
+        foundations: The changes of resources of other services that the use of keys rests on, no-ops among them.
         unread: Changes of KMS resources that cannot be judged, because their type is not known.
         configuration: `configuration.root_module`, for references; empty where the plan holds none.
         providers: `configuration.provider_config`, for Regions; empty where the plan holds none.
@@ -166,6 +173,7 @@ class Plan:
     deferred: tuple[ResourceChange, ...]
     prior: tuple[StateResource, ...]
     documents: tuple[ResourceChange, ...]
+    foundations: tuple[ResourceChange, ...]
     unread: tuple[UnreadChange, ...]
     configuration: Mapping[str, Any]
     providers: Mapping[str, Any]
@@ -180,4 +188,5 @@ class Plan:
     def free_of_custody(self) -> bool:
         """Whether the plan is whole and holds nothing that bears on the custody of any key."""
         whole = not self.errored and not self.stripped and self.complete is not False
-        return whole and not (self.changes or self.drift or self.deferred or self.prior or self.unread)
+        held = self.changes or self.drift or self.deferred or self.prior or self.unread or self.foundations
+        return whole and not held

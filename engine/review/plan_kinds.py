@@ -10,17 +10,18 @@ from functools import lru_cache
 from typing import Any
 
 from engine.errors import InputError
-from engine.review.plan import CUSTODY_TYPES, GENERIC_TYPES, KMS_PREFIXES, POLICY_DOCUMENT_TYPE
+from engine.review.plan import CUSTODY_TYPES, FOUNDATION_TYPES, GENERIC_TYPES, KMS_PREFIXES, POLICY_DOCUMENT_TYPE
 from engine.review.plan_json import HOW_TO_SHOW
 from engine.review.values import printable
 
 _ONLY_READ = (["read"], ["no-op"])
 _CUSTODY_IN_AN_ADDRESS = "aws_kms_"
+_TYPES = CUSTODY_TYPES | FOUNDATION_TYPES
 
 
 def may_bear_on_custody(kind: str, entry: dict[str, Any]) -> bool:
     """Whether an entry needs a closer look: asked of every entry of a plan."""
-    if kind in CUSTODY_TYPES or _is_misspelt(kind):
+    if kind in _TYPES or _is_misspelt(kind):
         return True
     address = entry.get("address")
     return address.__class__ is str and _CUSTODY_IN_AN_ADDRESS in address
@@ -44,7 +45,7 @@ def is_managed_custody(place: object, kind: str, entry: dict[str, Any]) -> bool:
     plainly = f"{module}.{kind}." if module else f"{kind}."
     if isinstance(address, str) and not address.startswith(plainly):
         _require_the_type_of(place, address, kind)
-    if kind not in CUSTODY_TYPES:
+    if kind not in _TYPES:
         return False
     if entry.get("mode") != "data":
         return True
@@ -62,7 +63,8 @@ def is_managed_custody(place: object, kind: str, entry: dict[str, Any]) -> bool:
 def _is_misspelt(kind: str) -> bool:
     """Whether a type is that of a KMS resource but for the case of its letters and spaces around it."""
     spelt = kind.strip().casefold()
-    return spelt != kind and (spelt.startswith(KMS_PREFIXES) or spelt in GENERIC_TYPES or spelt == POLICY_DOCUMENT_TYPE)
+    other = GENERIC_TYPES | FOUNDATION_TYPES | {POLICY_DOCUMENT_TYPE}
+    return spelt != kind and (spelt.startswith(KMS_PREFIXES) or spelt in other)
 
 
 def _require_the_type_of(place: object, address: str, kind: str) -> None:
@@ -72,7 +74,7 @@ def _require_the_type_of(place: object, address: str, kind: str) -> None:
     while len(names) > 2 and names[0] == "module":
         names = names[2:]
     own = names[1] if len(names) > 1 and names[0] == "data" else names[0] if names else ""
-    if own != kind and own in CUSTODY_TYPES:
+    if own != kind and own in _TYPES:
         raise InputError(
             f"{place} ({printable(address)}) has another type than its address: {printable(kind, 80)}", HOW_TO_SHOW
         )

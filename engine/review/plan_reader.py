@@ -51,8 +51,8 @@ def read_plan(name: str, data: bytes) -> Plan:
         InputError: It is no plan, or one that cannot be read with certainty; the hint says what to do.
     """
     document = parse_plan(name, data)
-    changes, documents = _changes(name, document, "resource_changes")
-    drift, _ = _changes(name, document, "resource_drift")
+    changes, foundations, documents = _changes(name, document, "resource_changes")
+    drift, _, _ = _changes(name, document, "resource_drift")
     prior = tuple(_state_resources(name, document.get("prior_state")))
     deferred = _deferred(name, document)
     all_changes = document.get("resource_changes") or []
@@ -66,6 +66,7 @@ def read_plan(name: str, data: bytes) -> Plan:
         deferred=deferred,
         prior=prior,
         documents=documents,
+        foundations=foundations,
         unread=tuple(_unread(all_changes)),
         configuration=_configuration(document, "root_module"),
         providers=_configuration(document, "provider_config"),
@@ -89,9 +90,10 @@ def _list(name: str, document: dict[str, Any], key: str) -> list[Any]:
 
 def _changes(
     name: str, document: dict[str, Any], key: str
-) -> tuple[tuple[ResourceChange, ...], tuple[ResourceChange, ...]]:
-    """The custody resources of a list of changes, and its policy documents."""
+) -> tuple[tuple[ResourceChange, ...], tuple[ResourceChange, ...], tuple[ResourceChange, ...]]:
+    """The custody resources of a list of changes, what their use rests on, and the policy documents."""
     custody: list[ResourceChange] = []
+    foundations: list[ResourceChange] = []
     documents: list[ResourceChange] = []
     for position, entry in enumerate(_list(name, document, key)):
         try:
@@ -105,11 +107,12 @@ def _changes(
         if may_bear_on_custody(kind, entry):
             place = Place(name, key, position)
             if is_managed_custody(place, kind, entry):
-                custody.append(one_object(place, change_of(place, entry)))
+                found = custody if kind in CUSTODY_TYPES else foundations
+                found.append(one_object(place, change_of(place, entry)))
         elif kind == POLICY_DOCUMENT_TYPE and entry.get("mode") == "data":
             documents.append(change_of(Place(name, key, position), entry))
-    _require_each_once(f"{name}: {key}", custody)
-    return tuple(custody), tuple(documents)
+    _require_each_once(f"{name}: {key}", [*custody, *foundations])
+    return tuple(custody), tuple(foundations), tuple(documents)
 
 
 def _require_each_once(place: str, changes: list[ResourceChange]) -> None:
@@ -147,7 +150,7 @@ def _deferred(name: str, document: dict[str, Any]) -> tuple[ResourceChange, ...]
         inner = entry.get("resource_change") if isinstance(entry, dict) else None
         if not isinstance(inner, dict) or not isinstance(inner.get("type"), str):
             raise InputError(f"{place} holds no resource's change", HOW_TO_SHOW)
-        if is_managed_custody(place, inner["type"], inner):
+        if is_managed_custody(place, inner["type"], inner) and inner["type"] in CUSTODY_TYPES:
             found.append(change_of(place, inner, optional_text(entry, "reason") or "unknown"))
     return tuple(found)
 
@@ -189,7 +192,9 @@ def _state_resources(name: str, state: Any) -> Iterator[StateResource]:
 def _is_custody(place: str, entry: Any) -> bool:
     """Whether an entry of a state or of planned values is a managed custody resource."""
     kind = entry.get("type") if isinstance(entry, dict) else None
-    return isinstance(kind, str) and may_bear_on_custody(kind, entry) and is_managed_custody(place, kind, entry)
+    if not isinstance(kind, str) or not may_bear_on_custody(kind, entry):
+        return False
+    return is_managed_custody(place, kind, entry) and kind in CUSTODY_TYPES
 
 
 def _stripped(

@@ -11,7 +11,7 @@ from engine.review.examination import detect, make_context
 from engine.review.plan_reader import read_plan
 from engine.review.review import review_plan
 from tests.engine.review.declarations import declaration, proof
-from tests.engine.review.plan_builder import POLICIES, PlanBuilder, key_arn, key_id, root
+from tests.engine.review.plan_builder import CONTENTS, POLICIES, PlanBuilder, key_arn, key_id, root
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -26,6 +26,9 @@ KINDS = {
     "alias": "aws_kms_alias",
     "key_policy": "aws_kms_key_policy",
     "key_store": "aws_kms_custom_key_store",
+    "hsm_cluster": "aws_cloudhsm_v2_cluster",
+    "organization_policy": "aws_organizations_policy",
+    "organization_attachment": "aws_organizations_policy_attachment",
 }
 _EXAMPLE_KEYS = {
     *("name", "outcome", "also", "plan", "plan_says"),
@@ -131,6 +134,8 @@ def _attributes(changes: Mapping[str, Any]) -> dict[str, Any]:
     found = dict(changes)
     if found.get("policy") in POLICIES:
         found["policy"] = POLICIES[found["policy"]]
+    if found.get("content") in CONTENTS:
+        found["content"] = CONTENTS[found["content"]]
     if "generation_tag" in found:
         tags = {"keyturn:tenant": "northwind", "keyturn:generation": str(found.pop("generation_tag"))}
         found |= {"tags": tags, "tags_all": tags}

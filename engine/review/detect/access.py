@@ -115,7 +115,7 @@ def _vendor(context: Context, subject: Subject) -> Told:
             "proved_not_revoked": context.declared.proved_not_revoked,
         },
         vendor=context.access.vendor,
-        actions=", ".join(_lost_actions(before, planned)) or "nothing",
+        actions=", ".join(lost_actions(before, planned)) or "nothing",
         by="outside Terraform" if by == "outside" else "by this plan",
     )
 
@@ -197,7 +197,8 @@ def _nothing_known_and_nothing_taken(context: Context, key: Key) -> bool:
     return all(grant in after for grant in access.grants(key, Moment.OBSERVED))
 
 
-def _lost_actions(before: Access, after: Access) -> tuple[str, ...]:
+def lost_actions(before: Access, after: Access) -> tuple[str, ...]:
+    """The actions that an account could do, and cannot for certain any more."""
     return tuple(
         action
         for action, was, will in zip(before.actions, before.answers, after.answers, strict=True)

@@ -1,7 +1,8 @@
 """What happens to the custom key stores that keys in scope live in.
 
 A key in a CloudHSM or external key store is as reachable as its store. A store that is destroyed or forgotten, or of
-which the connection changes, bears on every key in it.
+which the connection changes, bears on every key in it. So does the end of the CloudHSM cluster behind the store; where
+the plan does not show the store, the cluster may be the one.
 """
 
 from __future__ import annotations
@@ -10,16 +11,19 @@ from typing import TYPE_CHECKING
 
 from engine.review.detect.context import key_event
 from engine.review.events import EventKind
-from engine.review.plan import Action
+from engine.review.plan import HSM_CLUSTER_TYPE, Action
 from engine.review.resources import Moment
+from engine.review.values import UNKNOWN, printable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from engine.review.detect.context import Context
-    from engine.review.events import Told
+    from engine.review.events import Fact, Told
+    from engine.review.plan import ResourceChange
     from engine.review.resources import Resource
     from engine.review.scope import Subject
+    from engine.review.values import Attributes
 
 _CONNECTION = (
     "cloud_hsm_cluster_id",
@@ -33,7 +37,7 @@ _CONNECTION = (
 
 
 def detect_stores(context: Context) -> Iterator[Told]:
-    """The events of every touched key store that a key in scope lives in."""
+    """The events of every touched key store that a key in scope lives in, and of the cluster behind it."""
     for store in context.custody.stores:
         if store.untouched:
             continue
@@ -42,7 +46,7 @@ def detect_stores(context: Context) -> Iterator[Told]:
         if before is None or identifier is None:
             continue
         for subject in context.subjects.values():
-            if not _lives_in(context, subject, identifier):
+            if identifier not in _stores_of(context, subject):
                 continue
             change = _change(store)
             if change == "none":
@@ -55,15 +59,38 @@ def detect_stores(context: Context) -> Iterator[Told]:
                     address=store.address,
                     store=before.shown("id"),
                 )
+    for cluster in context.plan.foundations:
+        if cluster.type == HSM_CLUSTER_TYPE and cluster.action.destroys and cluster.before is not None:
+            yield from _without_cluster(context, cluster, cluster.before)
 
 
-def _lives_in(context: Context, subject: Subject, identifier: str) -> bool:
-    for moment in (Moment.RECORDED, Moment.OBSERVED):
-        attributes = subject.key.at(moment)
-        if attributes is not None and attributes.known_text("custom_key_store_id") == identifier:
-            return True
+def _without_cluster(context: Context, cluster: ResourceChange, before: Attributes) -> Iterator[Told]:
+    of_cluster: dict[str, bool] = {}
+    for store in context.custody.stores:
+        attributes = store.observed or store.recorded
+        identifier = None if attributes is None else attributes.known_text("id")
+        if attributes is not None and identifier is not None:
+            of_cluster[identifier] = attributes.known_text("cloud_hsm_cluster_id") == before.known_text("id")
+    change = "replaced" if cluster.action.replaces else "deleted"
+    for subject in context.subjects.values():
+        for identifier in sorted(_stores_of(context, subject)):
+            if of_cluster.get(identifier, True):
+                facts: dict[str, Fact] = {"change": change if identifier in of_cluster else UNKNOWN}
+                yield key_event(
+                    subject, EventKind.KEY_STORE, facts, address=cluster.address, store=printable(identifier)
+                )
+
+
+def _stores_of(context: Context, subject: Subject) -> set[str]:
+    """The ids of the stores that a key lives in: as it was, and as it is declared."""
+    found = [
+        attributes.known_text("custom_key_store_id")
+        for moment in (Moment.RECORDED, Moment.OBSERVED)
+        if (attributes := subject.key.at(moment)) is not None
+    ]
     declared = None if subject.number is None else context.declared.generation(subject.number)
-    return declared is not None and declared.custom_key_store_id == identifier
+    found.append(None if declared is None else declared.custom_key_store_id)
+    return {identifier for identifier in found if identifier is not None}
 
 
 def _change(store: Resource) -> str:

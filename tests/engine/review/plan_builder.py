@@ -309,6 +309,69 @@ def key_store_attributes(number: int, **changes: Any) -> dict[str, Any]:
     }
 
 
+# Policies of an organization by the names that the examples of the rules use.
+_ELSEWHERE = {"aws:PrincipalOrgID": "o-1234567890"}
+_NO_SERVICE = {"BoolIfExists": {"aws:PrincipalIsAWSService": "false"}}
+CONTENTS = {
+    "all allowed": document(statement("*", "*")),
+    "no strangers": document(
+        statement("*", ["s3:*", "kms:*"], "Deny", Condition={"StringNotEqualsIfExists": _ELSEWHERE, **_NO_SERVICE})
+    ),
+    "no strangers but the vendor": document(
+        statement(
+            "*",
+            ["s3:*", "kms:*"],
+            "Deny",
+            Condition={"StringNotEqualsIfExists": {**_ELSEWHERE, "aws:PrincipalAccount": [VENDOR]}, **_NO_SERVICE},
+        )
+    ),
+    "nobody but the own account": document(
+        statement("*", "*", "Deny", Condition={"StringNotEqualsIfExists": {"aws:PrincipalAccount": CUSTOMER}})
+    ),
+    "no strangers in buckets": document(
+        statement("*", "s3:*", "Deny", Condition={"StringNotEqualsIfExists": _ELSEWHERE})
+    ),
+}
+
+
+def organization_policy_attributes(number: int, **changes: Any) -> dict[str, Any]:
+    return {
+        "arn": f"arn:aws:organizations::{OTHER}:policy/o-1234567890/resource_control_policy/p-1234567{number}",
+        "content": CONTENTS["all allowed"],
+        "description": "",
+        "id": f"p-1234567{number}",
+        "name": "perimeter",
+        "skip_destroy": None,
+        "tags": None,
+        "tags_all": {},
+        "type": "RESOURCE_CONTROL_POLICY",
+        **changes,
+    }
+
+
+def organization_attachment_attributes(number: int, **changes: Any) -> dict[str, Any]:
+    return {
+        "id": f"r-abcd:p-1234567{number}",
+        "policy_id": f"p-1234567{number}",
+        "skip_destroy": None,
+        "target_id": "r-abcd",
+        **changes,
+    }
+
+
+def hsm_cluster_attributes(number: int, **changes: Any) -> dict[str, Any]:
+    return {
+        "cluster_id": f"cluster-{number}",
+        "cluster_state": "ACTIVE",
+        "hsm_type": "hsm1.medium",
+        "id": f"cluster-{number}",
+        "source_backup_identifier": None,
+        "subnet_ids": ["subnet-1"],
+        "vpc_id": "vpc-1",
+        **changes,
+    }
+
+
 STANDARD = {
     "aws_kms_key": key_attributes,
     "aws_kms_external_key": external_key_attributes,
@@ -317,6 +380,9 @@ STANDARD = {
     "aws_kms_alias": alias_attributes,
     "aws_kms_key_policy": key_policy_attributes,
     "aws_kms_custom_key_store": key_store_attributes,
+    "aws_organizations_policy": organization_policy_attributes,
+    "aws_organizations_policy_attachment": organization_attachment_attributes,
+    "aws_cloudhsm_v2_cluster": hsm_cluster_attributes,
 }
 NAMES = {
     "aws_kms_key": "generation_{}",
@@ -326,6 +392,9 @@ NAMES = {
     "aws_kms_alias": "current",
     "aws_kms_key_policy": "generation_{}",
     "aws_kms_custom_key_store": "store",
+    "aws_organizations_policy": "perimeter",
+    "aws_organizations_policy_attachment": "perimeter",
+    "aws_cloudhsm_v2_cluster": "store",
 }
 # What is known only after apply when such a resource is created.
 COMPUTED = {
@@ -336,6 +405,9 @@ COMPUTED = {
     "aws_kms_alias": ("arn", "id", "name_prefix", "target_key_arn"),
     "aws_kms_key_policy": ("id",),
     "aws_kms_custom_key_store": ("id",),
+    "aws_organizations_policy": ("arn", "id"),
+    "aws_organizations_policy_attachment": ("id",),
+    "aws_cloudhsm_v2_cluster": ("cluster_id", "cluster_state", "id", "vpc_id"),
 }
 LINKS = {
     "aws_kms_grant": "key_id",

@@ -320,6 +320,7 @@ AS_DATA = {"mode": "data", "address": "data.aws_kms_key.generation_1"}
         (_disguised(type="AWSCC_kms_key"), "which Terraform never writes so"),
         (_disguised(type="AWS_IAM_Policy_Document", address="x.y"), "which Terraform never writes so"),
         (_disguised(type="AWS_CloudFormation_Stack", address="x.y"), "which Terraform never writes so"),
+        (_disguised(type="AWS_Organizations_Policy", address="x.y"), "which Terraform never writes so"),
         (_disguised("prior_state", type="Aws_Kms_Key"), "prior_state has the type 'Aws_Kms_Key'"),
         (_disguised("planned_values", type="Aws_Kms_Key"), "planned_values has the type 'Aws_Kms_Key'"),
         (_disguised("deferred_changes", type="Aws_Kms_Key"), "deferred_changes[0] has the type 'Aws_Kms_Key'"),

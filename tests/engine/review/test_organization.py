@@ -1,0 +1,115 @@
+"""Policies of an organization that reach the keys, beyond what the examples of their rule show."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from engine.errors import InputError
+from engine.review import ReviewVerdict, render_json, render_text, review_plan
+from engine.review.report import JUDGED_BY_ITSELF
+from engine.review.rules import Outcome
+from tests.engine.review.declarations import declaration
+from tests.engine.review.plan_builder import CONTENTS, CUSTOMER, VENDOR, PlanBuilder, document, statement
+
+POLICY, ATTACHMENT = "aws_organizations_policy", "aws_organizations_policy_attachment"
+NO_STRANGERS = CONTENTS["no strangers"]
+
+
+def _found(plan: PlanBuilder) -> list[tuple[str, Outcome]]:
+    report = review_plan("plan.json", plan.data(), declaration(1), base=declaration(1))
+    assert {finding.policy for finding in report.findings} <= {"vendor-denied-by-organization"}
+    assert bool(report.findings) is (report.verdict is ReviewVerdict.BLOCK)
+    return [(finding.address, finding.outcome) for finding in report.findings]
+
+
+def _made(content: str, **more: Any) -> PlanBuilder:
+    return PlanBuilder().add(POLICY, 1, ("create",), after={"content": content, **more})
+
+
+@pytest.mark.requirement("EKM-20")
+@pytest.mark.parametrize(
+    ("content", "outcome"),
+    [
+        (document(statement("*", "kms:*", "Deny")), Outcome.FAIL),
+        (document(statement("*", "kms:ReEncryptTo", "Deny")), Outcome.FAIL),
+        (document({"Effect": "Deny", "Principal": "*", "NotAction": "s3:*", "Resource": "*"}), Outcome.FAIL),
+        (document({**statement("*", "*", "Deny"), "Resource": "arn:aws:kms:*:*:key/*"}), Outcome.FAIL),
+        (document({**statement("*", "*", "Deny"), "Resource": "arn:aws:s3:::*"}), None),
+        (document(statement("*", ["kms:ScheduleKeyDeletion", "kms:PutKeyPolicy"], "Deny")), None),
+        (document(statement("*", "*", "Deny", Condition={"BoolIfExists": {"aws:SecureTransport": "false"}})), None),
+        (json.dumps({"Version": "2012-10-17", "Statement": statement("*", "kms:Decrypt", "Deny")}), Outcome.FAIL),
+        ("{", Outcome.UNKNOWN),
+        ("[]", Outcome.UNKNOWN),
+        (json.dumps({"Version": "2012-10-17", "Statement": ["Deny"]}), Outcome.UNKNOWN),
+    ],
+)
+def test_a_policy_is_judged_by_what_it_leaves_to_the_vendor(content: str, outcome: Outcome | None) -> None:
+    expected = [] if outcome is None else [(f"{POLICY}.perimeter", outcome)]
+    assert _found(_made(content)) == expected
+
+
+def test_a_policy_that_becomes_one_for_resources_is_judged_as_new() -> None:
+    before = {"type": "SERVICE_CONTROL_POLICY", "content": NO_STRANGERS}
+    plan = PlanBuilder().add(POLICY, 1, ("delete", "create"), before=before, after={"type": "RESOURCE_CONTROL_POLICY"})
+    assert _found(plan) == [(f"{POLICY}.perimeter", Outcome.FAIL)]
+
+
+def test_a_policy_of_unknown_kind_may_be_one_for_resources() -> None:
+    plan = PlanBuilder().add(POLICY, 1, ("create",), after={"content": NO_STRANGERS}, unknown=("type",))
+    assert _found(plan) == [(f"{POLICY}.perimeter", Outcome.FAIL)]
+
+
+def test_a_policy_that_is_read_as_data_changes_nothing() -> None:
+    plan = _made(NO_STRANGERS)
+    plan.changes[0] |= {"mode": "data", "address": f"data.{POLICY}.perimeter"}
+    plan.changes[0]["change"]["actions"] = ["read"]
+    assert _found(plan) == []
+    plan.changes[0]["change"]["actions"] = ["create"]
+    with pytest.raises(InputError, match="marked as data"):
+        _found(plan)
+
+
+@pytest.mark.parametrize(
+    ("attached", "found"),
+    [
+        ({"before": {"target_id": "ou-abcd-12345678"}, "after": {"target_id": "r-abcd"}}, True),
+        ({"before": {"policy_id": "p-00000000"}, "after": {"policy_id": "p-12345671"}}, True),
+        ({"before": {"target_id": "r-abcd"}, "after": {"target_id": "345678901234"}}, False),
+        ({"after": {"target_id": "r-abcd"}, "unknown": ("id",)}, False),
+    ],
+)
+def test_an_attachment_is_judged_where_it_comes_to_reach_more(attached: dict[str, Any], found: bool) -> None:
+    plan = PlanBuilder().add(POLICY, 1, before={"content": NO_STRANGERS})
+    plan.add(ATTACHMENT, 1, ("update",), **attached)
+    assert _found(plan) == ([(f"{ATTACHMENT}.perimeter", Outcome.FAIL)] if found else [])
+
+
+def test_a_target_that_is_not_known_may_be_that_of_the_keys() -> None:
+    plan = PlanBuilder().add(POLICY, 1, before={"content": NO_STRANGERS})
+    plan.add(ATTACHMENT, 1, ("create",), unknown=("target_id",))
+    assert _found(plan) == [(f"{ATTACHMENT}.perimeter", Outcome.FAIL)]
+
+
+def test_the_content_is_never_shown() -> None:
+    condition = {"StringNotEquals": {"aws:PrincipalTag/secret": "CANARY-content"}}
+    plan = _made(document(statement("*", "kms:*", "Deny", Condition=condition)))
+    report = review_plan("plan.json", plan.data(), declaration(1))
+    assert report.verdict is ReviewVerdict.BLOCK
+    assert "CANARY" not in render_text(report) + render_json(report)
+
+
+def test_the_report_says_what_stops_and_who_judged() -> None:
+    content = document(
+        statement("*", "kms:*", "Deny", Condition={"StringNotEquals": {"aws:PrincipalAccount": CUSTOMER}})
+    )
+    report = review_plan("plan.json", _made(content).data(), declaration(1))
+    assert {row.product for row in report.impact} == {"Microsoft 365", "Google Workspace", "Microsoft Entra ID"}
+    assert all(row.certain for row in report.impact)
+    assert {row.effect for row in report.impact} == {
+        "stops when the plan is applied: the organization's policy denies Druva the use of the keys"
+    }
+    assert JUDGED_BY_ITSELF in report.notes
+    assert VENDOR in report.findings[0].message
