@@ -132,7 +132,7 @@ def _read(path: Path, taken: Collection[str]) -> CustomRule:
             message = printable(str(error).splitlines()[0])
             mistakes.append(document.mistake(("when",), f"not a JSON Schema: {message}", "a schema of 2020-12"))
         mistakes.extend(_check_message(document))
-    if rule is not None and not mistakes:
+    if rule is not None:
         mistakes.extend(_check_examples(document, rule))
     if mistakes or rule is None:
         raise InputError(f"the rule file {path} has mistakes", mistakes=tuple(mistakes))

@@ -92,12 +92,12 @@ def test_a_rule_whose_types_the_plan_does_not_have_is_not_exercised(tmp_path: Pa
         ("id: description-required", "id: another-name", "the file's name"),
         ("outcome: fail", "outcome: pass", "comes out as fail"),
         ("outcome: unknown", "outcome: pass", "comes out as unknown"),
-        ("    actions: {contains", "    actions: {type: 5, contains", "not a JSON Schema"),
+        ("    actions: {contains", "    actions: {type: 5, contains", "not a JSON Schema: 5 is not valid"),
         ('"{address} has', '"{name} has', "no word"),
         ("resources: [aws_kms_key]", "resources: []", "resources"),
         ("title:", "heading:", "heading"),
         ("source: our handbook\n", "", "'source' is missing"),
-        ("id: description-required", "id: a-description", "the file's name"),
+        ("id: description-required", "id: your-description", "the file's name"),
         ('"{address} has', '"{0} has', "no word '0'"),
         ('"{address} has', '"{} has', "no word ''"),
         ('"{address} has', '"{address.name} has', "no word 'address.name'"),
@@ -123,6 +123,29 @@ def test_an_id_of_keyturns_own_cannot_be_taken(tmp_path: Path) -> None:
 def test_examples_must_show_both(tmp_path: Path) -> None:
     text = "\n".join(line for line in GOOD.splitlines() if "outcome: pass" not in line)
     assert any("do not show both" in line for line in _mistakes(tmp_path, text))
+
+
+def test_all_mistakes_of_a_rule_are_told_at_once(tmp_path: Path) -> None:
+    text = GOOD.replace("id: description-required", "id: another").replace("outcome: unknown", "outcome: pass")
+    found = _mistakes(tmp_path, text.replace('"{address} has', '"{name} has'))
+    assert [said in line for said, line in zip(("file's name", "no word", "comes out as"), found, strict=True)] == [
+        True,
+        True,
+        True,
+    ]
+
+
+def test_each_resource_is_held_against_each_rule_of_its_type(tmp_path: Path) -> None:
+    for name, kind in (("a-rule", "aws_s3_bucket"), ("b-rule", "aws_kms_key"), ("c-rule", "aws_kms_key")):
+        _folder(
+            tmp_path,
+            GOOD.replace("description-required", name).replace("[aws_kms_key]", f"[{kind}]"),
+            f"{name}.yaml",
+        )
+    report = _review(tmp_path, PlanBuilder().add("aws_kms_key", 1, ("update",), after={"description": ""}))
+    assert [finding.policy for finding in report.blocking] == ["b-rule", "c-rule"]
+    assert "a-rule" in report.not_exercised
+    assert not {"b-rule", "c-rule"} & set(report.not_exercised)
 
 
 def test_one_rule_in_two_files_is_an_error(tmp_path: Path) -> None:

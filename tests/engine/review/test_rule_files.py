@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 import sys
 from typing import TYPE_CHECKING
@@ -10,7 +11,7 @@ import pytest
 
 from engine.errors import InputError
 from engine.review.events import OF_KEYS, VOCABULARY, EventKind, OneOf, words_of
-from engine.review.rule_files import POLICIES, read_rule_file, read_rule_folder
+from engine.review.rule_files import COMPILED, POLICIES, read_rule_file, read_rule_folder
 from engine.review.rules import load_rules, require_rules
 from engine.review.values import UNKNOWN
 from tests.policies.example_plans import events_of
@@ -42,10 +43,13 @@ def test_a_good_file_is_read(tmp_path: Path) -> None:
     [
         ("severity: critical", "severity: fatal", "severity"),
         ("id: generation-disabled", "id: another", "the name of the file"),
+        ("id: generation-disabled", "id: your-own", "the name of the file"),
         ("event: key_state", "event: key_stats", "event"),
         ("change: disabled", "change: switched_off", "never 'switched_off'"),
         ("by: plan", "buy: plan", "no particular of key_state"),
-        ("{retired: true}", "{retired: perhaps}", "never 'perhaps'"),
+        ("{retired: true}", "{retired: perhaps}", "never 'perhaps'; expected a value of true or false"),
+        ("{retired: true}", "{retired: [true, perhaps]}", "never 'perhaps'"),
+        ("{retired: true}", "{retired: {not: perhaps}}", "never 'perhaps'"),
         ("{key}: its KMS", "{kee}: its KMS", "no word 'kee'"),
         ("{key}: its KMS", "{key: its KMS", "braces"),
         ("when: {change: disabled,", "when: {role: {less_than: 3}, change: disabled,", "no number"),
@@ -73,6 +77,52 @@ def test_a_comparison_with_a_parameter_that_is_not_there_is_told(tmp_path: Path)
         (POLICIES / "material-expires.yaml").read_text(encoding="utf-8").replace("less_than: days", "less_than: weeks")
     )
     assert any("'weeks' is no parameter" in m for m in _mistakes(tmp_path, text, "material-expires.yaml"))
+
+
+@pytest.mark.parametrize("operand", ["30", "0.5", "days"])
+def test_a_comparison_with_a_number_or_a_parameter_is_read(tmp_path: Path, operand: str) -> None:
+    text = (POLICIES / "material-expires.yaml").read_text(encoding="utf-8")
+    path = tmp_path / "material-expires.yaml"
+    path.write_text(text.replace("less_than: days", f"less_than: {operand}"), encoding="utf-8")
+    assert read_rule_file(path)["id"] == "material-expires"
+
+
+@pytest.mark.parametrize("value", ["true", "soon", "[true]", "{not: soon}"])
+def test_what_no_number_can_be_is_told(tmp_path: Path, value: str) -> None:
+    text = (POLICIES / "material-expires.yaml").read_text(encoding="utf-8")
+    (mistake,) = _mistakes(tmp_path, text.replace("{less_than: days}", value), "material-expires.yaml")
+    assert "'days_left' is never" in mistake
+    assert mistake.endswith("a value of `less_than` or `more_than` a number")
+
+
+def test_a_particular_that_is_none_is_told_at_its_name(tmp_path: Path) -> None:
+    (mistake,) = _mistakes(tmp_path, GOOD.replace("by: plan", "buy: plan"))
+    line = GOOD[: GOOD.index("by: plan")].count("\n") + 1
+    column = GOOD.splitlines()[line - 1].index("by: plan") + 1
+    assert f".yaml:{line}:{column}:" in mistake
+
+
+def _compile(tree: Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "engine.review.rule_files"], cwd=tree, capture_output=True, text=True, check=False
+    )
+
+
+def test_the_rules_are_compiled_or_their_mistakes_told(tmp_path: Path) -> None:
+    """In a copy of the house: the compiled form comes out as it stands here, and stays where a rule has mistakes."""
+    for part in ("engine", "policies"):
+        shutil.copytree(POLICIES.parent / part, tmp_path / part, ignore=shutil.ignore_patterns("__pycache__"))
+    compiled = tmp_path / "policies" / "compiled.json"
+    compiled.unlink()
+    done = _compile(tmp_path)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    assert compiled.read_bytes() == COMPILED.read_bytes()
+    (tmp_path / "policies" / "generation-disabled.yaml").write_text(GOOD.replace("by: plan", "buy: plan"))
+    done = _compile(tmp_path)
+    assert done.returncode == 3
+    assert done.stderr.startswith("error: ")
+    assert "no particular of key_state" in done.stderr
+    assert compiled.read_bytes() == COMPILED.read_bytes()
 
 
 def test_an_empty_folder_is_an_error(tmp_path: Path) -> None:
