@@ -105,16 +105,16 @@ class Generations:
         return self._by_family.get(f"{parts[1]}:{parts[4]}:{parts[5].removeprefix('key/')}")
 
     def by_planned_tags_alone(self, key: Key) -> bool:
-        """Whether nothing but the tags that the plan gives a key makes it a generation's."""
+        """Whether nothing but the tags that the plan gives a key makes it a generation's.
+
+        Asked of a key that bore no such tags before, and of a generation whose ARN nothing gives.
+        """
         resource = key.resource
         if resource is None or self.tagged(key, Moment.PLANNED) is None:
             return False
-        if any(self.tagged(key, moment) is not None for moment in (Moment.RECORDED, Moment.OBSERVED)):
+        if {resource.address, resource.former_address} & self._by_address.keys():
             return False
-        proved = self._declared.proof is not None and self._declared.proof.of_key(key.arn or key.key_id) is not None
-        named = key.arn is not None and (key.arn in self._by_arn or self._of_family(key.arn) is not None)
-        named = named or bool({resource.address, resource.former_address} & self._by_address.keys())
-        return not (proved or named or self._of_stack(key) is not None)
+        return self._of_stack(key) is None
 
     def existing(self, number: int) -> tuple[Key, ...]:
         """The keys that were there before the apply and are the generation's."""

@@ -36,13 +36,13 @@ def adopted(context: Context, subject: Subject) -> Fact:
     if number is None or resource is None or is_replica(key):
         return "none"
     generations = context.generations
+    if any(generations.tagged(key, moment) is not None for moment in _BEFORE):
+        return "none"
     by_tags_alone = generations.by_planned_tags_alone(key)
     imported = resource.importing is not None
     if (imported or generations.tagged(key, Moment.PLANNED) is not None) and _of_another_tenant(context, key):
         return "other_tenant"
     if not by_tags_alone and not imported:
-        return "none"
-    if any(generations.tagged(key, moment) is not None for moment in _BEFORE):
         return "none"
     if another(context, subject) is not None:
         return "other_arn"
