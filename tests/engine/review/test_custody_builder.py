@@ -10,7 +10,7 @@ import pytest
 from engine.review.custody_builder import build_custody
 from engine.review.plan_reader import read_plan
 from engine.review.resources import Moment
-from tests.engine.review.plan_builder import PlanBuilder
+from tests.engine.review.plan_builder import PlanBuilder, key_id
 
 KEY, GRANT = "aws_kms_key", "aws_kms_grant"
 
@@ -56,3 +56,10 @@ def test_a_choice_of_two_keys_is_uncertain() -> None:
 def test_what_is_partly_known_is_uncertain() -> None:
     references = ["aws_kms_key.other.key_id", "aws_kms_key.other", "local.x"]
     assert _keys_of_the_grant(references) == (("aws_kms_key.other",), False)
+
+
+def test_an_imported_key_is_known_by_its_id_too() -> None:
+    plan = PlanBuilder().add("aws_kms_external_key", 1).add(GRANT, 1)
+    (key,) = build_custody(read_plan("plan.json", plan.data())).keys.values()
+    assert key.key_id == key_id(1)
+    assert [attached.resource.address for attached in key.grants] == ["aws_kms_grant.generation_1_vendor"]

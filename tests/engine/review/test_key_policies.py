@@ -161,7 +161,11 @@ def test_the_arn_of_a_key_in_place_of_its_id_names_no_other_key() -> None:
 def test_a_key_that_takes_the_place_of_another_gets_nothing_of_what_is_put_on_the_old_one() -> None:
     new = {"policy": OWNER_ONLY}
     replaced = PlanBuilder().add(KEY, 1, ("delete", "create"), after=new)
-    assert _planned(replaced.add(KEY_POLICY, 1, ("update",), unknown=("key_id",))) == known(OWNER_ONLY)
+    replaced.add(KEY_POLICY, 1, ("update",), unknown=("key_id",))
+    assert _planned(replaced) == known(OWNER_ONLY)
+    told = {finding.policy for finding in _review(replaced.add(KEY, 2)).findings}
+    assert "generation-replaced" in told
+    assert "unplaced-key-policy" not in told
     replaced = PlanBuilder().add(KEY, 1, ("delete", "create"), after={"policy": STANDARD})
     assert _planned(replaced.add(KEY_POLICY, 1, ("delete",))) == known(STANDARD)
 

@@ -106,6 +106,14 @@ def test_the_account_that_the_keys_own_provider_tells_is_the_one_that_counts() -
     assert _review(plan).findings == ()
 
 
+@pytest.mark.parametrize("attribute", ["grantee_principal", "retiring_principal"])
+def test_the_owner_is_who_makes_the_key_not_who_makes_the_grant(attribute: str) -> None:
+    plan = _with_new_role(attribute, _assuming(ANOTHERS))
+    grants = [r for r in plan["configuration"]["root_module"]["resources"] if r["type"] == GRANT]
+    grants[-1]["provider_config_key"] = "aws.other"
+    assert [finding.outcome.value for finding in _review(plan).findings] == ["unknown"]
+
+
 @pytest.mark.parametrize("told", [True, False], ids=["of another module", "of which the plan does not tell"])
 def test_two_providers_that_read_alike_may_be_two_accounts(told: bool) -> None:
     provider = {"assume_role": [{"role_arn": {"references": ["var.deploy_role"]}}]}
