@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from engine.review.values import Attributes, Unknown
+    from engine.review.values import Attributes
 
 KEY_TYPES = frozenset(
     {"aws_kms_key", "aws_kms_external_key", "aws_kms_replica_key", "aws_kms_replica_external_key"},
@@ -93,7 +93,7 @@ class ResourceChange:
         before: The attributes before, or None where there is nothing.
         after: The attributes after, or None where nothing is left.
         reason: `action_reason`, or None.
-        importing: The id of the object to import, `UNKNOWN`, or None where nothing is imported.
+        importing: Whether the object is taken over from AWS by an import.
         deferred: Why the change is deferred, or None.
     """
 
@@ -108,7 +108,7 @@ class ResourceChange:
     before: Attributes | None
     after: Attributes | None
     reason: str | None
-    importing: str | Unknown | None
+    importing: bool
     deferred: str | None
 
 

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 from engine.errors import InputError
 from engine.review.plan import KEY_TYPES, Action, ResourceChange
 from engine.review.plan_json import HOW_TO_SHOW, kind_of
-from engine.review.values import UNKNOWN, Attributes, printable
+from engine.review.values import Attributes, printable
 
 _ACTIONS = {tuple(action.value.split(",")): action for action in Action}
 _FROM_NOTHING = frozenset({Action.CREATE, Action.READ})
@@ -68,7 +68,7 @@ def change_of(place: Place, entry: dict[str, Any], deferred: str | None = None) 
         before=None if before is None else Attributes(before, None, change.get("before_sensitive")),
         after=None if after is None else Attributes(after, after_unknown, change.get("after_sensitive")),
         reason=optional_text(entry, "action_reason"),
-        importing=_importing(change.get("importing")),
+        importing=change.get("importing") not in (None, False),
         deferred=deferred,
     )
 
@@ -103,13 +103,6 @@ def _object(place: Place, address: str, change: dict[str, Any], key: str) -> dic
     if value is None or isinstance(value, dict):
         return value
     raise InputError(f"{place} ({printable(address)}): {key} is {kind_of(value)}, not an object", HOW_TO_SHOW)
-
-
-def _importing(value: Any) -> Any:
-    if not value:
-        return None
-    identifier = value.get("id") if isinstance(value, dict) else None
-    return identifier if isinstance(identifier, str) and identifier else UNKNOWN
 
 
 def index_of(place: Place | str, entry: dict[str, Any]) -> str | int | None:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from engine.review.plan import Plan, ResourceChange, StateResource
-    from engine.review.values import Attributes, Unknown
+    from engine.review.values import Attributes
 
 
 class Moment(Enum):
@@ -51,7 +51,7 @@ class Resource:
         deposed: The id of a deposed object, or None.
         action: What the plan would do with it.
         reason: Terraform's `action_reason`, or None.
-        importing: The id of the object to import, `UNKNOWN`, or None.
+        importing: Whether the object is taken over from AWS by an import.
         deferred: Why the change is put off, or None.
         told: Whether the plan's changes tell of it; false for what the prior state or the drift alone shows.
         recorded: Its attributes as recorded, or None where there was nothing.
@@ -68,7 +68,7 @@ class Resource:
     deposed: str | None
     action: Action
     reason: str | None
-    importing: str | Unknown | None
+    importing: bool
     deferred: str | None
     told: bool
     recorded: Attributes | None
@@ -106,7 +106,7 @@ class Resource:
             self.action is Action.NO_OP
             and self.deferred is None
             and self.recorded is self.observed
-            and self.importing is None
+            and not self.importing
             and self.former_address is None
         )
 
@@ -170,7 +170,7 @@ def _of_drift(drifted: ResourceChange) -> Resource:
         deposed=drifted.deposed,
         action=Action.NO_OP,
         reason=None,
-        importing=None,
+        importing=False,
         deferred=None,
         told=False,
         recorded=drifted.before,
@@ -190,7 +190,7 @@ def _of_state(entry: StateResource) -> Resource:
         deposed=entry.deposed,
         action=Action.NO_OP,
         reason=None,
-        importing=None,
+        importing=False,
         deferred=None,
         told=False,
         recorded=entry.values,

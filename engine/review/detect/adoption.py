@@ -39,7 +39,7 @@ def adopted(context: Context, subject: Subject) -> Fact:
     if any(generations.tagged(key, moment) is not None for moment in _BEFORE):
         return "none"
     by_tags_alone = generations.by_planned_tags_alone(key)
-    imported = resource.importing is not None
+    imported = resource.importing
     if (imported or generations.tagged(key, Moment.PLANNED) is not None) and _of_another_tenant(context, key):
         return "other_tenant"
     if not by_tags_alone and not imported:

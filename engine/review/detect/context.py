@@ -146,7 +146,7 @@ def bears_on_nothing(subject: Subject) -> bool:
     before, after = resource.observed, resource.planned
     if before is None or after is None or not after.all_known or before.known_text("policy") is None:
         return False
-    if resource.former_address is not None or resource.importing is not None or resource.deferred is not None:
+    if resource.former_address is not None or resource.importing or resource.deferred is not None:
         return False
     was, will = before.values, after.values
     same = was.keys() == will.keys() and all(was[name] == value for name, value in will.items() if name not in _IDLE)

@@ -46,7 +46,7 @@ def detect_form(context: Context) -> Iterator[Told]:
             yield from _material(context, subject)
         if resource.planned is None or key.untouched:
             continue
-        if is_new(key) or resource.action.replaces or resource.importing is not None or _contradicts(resource):
+        if is_new(key) or resource.action.replaces or resource.importing or _contradicts(resource):
             yield _form(context, subject, resource.planned)
         if is_new(key) or stays(key):
             yield _window(context, subject, resource.planned)

@@ -10,6 +10,7 @@ import pytest
 
 from engine.errors import InputError
 from engine.review import ReviewVerdict, review_plan
+from engine.review.plan_reader import read_plan
 from tests.engine.review.declarations import declaration
 from tests.engine.review.plan_builder import (
     CUSTOMER,
@@ -274,13 +275,27 @@ def test_a_policy_that_is_marked_as_sensitive_is_judged_all_the_same(sensitive: 
         (PlanBuilder().add(KEY, 1, ()), "the actions"),
         (PlanBuilder().add(KEY, 1, ("read",)), "is managed, and is to be read"),
         (updated(arn=key_arn(9)), "is to be updated and has another ARN after it"),
+        (updated(arn=key_arn(0)), "is to be updated and has another ARN after it"),
     ],
-    ids=["an action that there is not", "no action", "a managed key is read", "an update to another key"],
+    ids=["an action that there is not", "no action", "a managed key is read", "an update to another key", "or to one"],
 )
 def test_a_change_that_contradicts_itself_is_refused(plan: PlanBuilder, reason: str) -> None:
     with pytest.raises(InputError) as caught:
         _review(plan)
     assert reason in caught.value.message
+
+
+@pytest.mark.parametrize("actions", [("delete", "create"), ("create", "delete")])
+def test_a_key_that_is_replaced_may_have_an_arn_that_is_known(actions: tuple[str, ...]) -> None:
+    plan = PlanBuilder().add(KEY, 1, actions, after={"arn": key_arn(9), "key_id": key_id(9)})
+    assert "generation-replaced" in {finding.policy for finding in _review(plan).blocking}
+
+
+def test_what_is_no_key_may_have_another_arn_after_an_update() -> None:
+    arn = f"arn:aws:kms:us-east-1:{CUSTOMER}:alias/other"
+    plan = PlanBuilder().add(KEY, 1).add(ALIAS, 1, ("update",), name="other", before={"name": "alias/other"})
+    plan.changes[1]["change"]["after"]["arn"] = arn
+    assert _review(plan).verdict is ReviewVerdict.PASS
 
 
 def _disguised(where: str = "resource_changes", **as_what: Any) -> dict[str, Any]:
@@ -332,6 +347,10 @@ AS_DATA = {"mode": "data", "address": "data.aws_kms_key.generation_1"}
             "has another type than its address: random_id",
         ),
         (_disguised(type="random_id", **AS_DATA), "has another type than its address: random_id"),
+        (_disguised(type="random_id", address="module.a.aws_kms_key"), "another type than its address: random_id"),
+        (_disguised(type="random_id", address="data.aws_kms_key"), "another type than its address: random_id"),
+        (_disguised("prior_state", type="random_id"), "has another type than its address: random_id"),
+        (_disguised("planned_values", type="random_id"), "has another type than its address: random_id"),
     ],
 )
 def test_a_kms_resource_in_disguise_is_refused(plan: dict[str, Any], reason: str) -> None:
@@ -364,13 +383,34 @@ def test_a_key_without_an_address_is_refused(address: Any) -> None:
         _review(_disguised(address=address))
 
 
-def test_a_type_of_another_provider_may_have_any_letters() -> None:
-    assert _review(_disguised(type="Other_Thing", address="Other_Thing.x")).verdict is ReviewVerdict.PASS
+@pytest.mark.parametrize("kind", ["Other_Thing", "Acme_Thing"])
+def test_a_type_of_another_provider_may_have_any_letters(kind: str) -> None:
+    assert _review(_disguised(type=kind, address=f"{kind}.x")).verdict is ReviewVerdict.PASS
 
 
-def test_a_module_may_be_named_like_a_kms_resource() -> None:
-    plan = _disguised(type="aws_s3_bucket", address="module.aws_kms_key.aws_s3_bucket.generation_1")
+@pytest.mark.parametrize("where", ["resource_changes", "resource_drift", "prior_state", "planned_values"])
+@pytest.mark.parametrize(
+    ("kind", "address"),
+    [
+        ("aws_s3_bucket", "module.aws_kms_key.aws_s3_bucket.generation_1"),
+        ("aws_s3_bucket", "module.a.module.aws_kms_key[0].aws_s3_bucket.aws_kms_alias"),
+        ("random_id", "module.a.random_id.aws_kms_key"),
+        ("random_id", "random_id.aws_kms_key"),
+        ("aws_kms_ciphertext", "module.a.aws_kms_ciphertext.x"),
+    ],
+)
+def test_modules_and_resources_may_be_named_like_a_kms_resource(where: str, kind: str, address: str) -> None:
+    plan = _disguised(where, type=kind, address=address)
+    read = read_plan("plan.json", json.dumps(plan).encode())
+    assert (*read.changes, *read.drift, *read.prior) == ()
+    assert not read.stripped
     assert _review(plan).verdict is ReviewVerdict.PASS
+
+
+@pytest.mark.parametrize("address", [None, 5, [], ""])
+def test_another_resource_needs_no_address(address: Any) -> None:
+    plan = _disguised(type="aws_s3_bucket", address=address)
+    assert read_plan("plan.json", json.dumps(plan).encode()).changes == ()
 
 
 def test_an_unread_type_that_is_marked_as_data_and_does_more_than_read_is_judged() -> None:

@@ -109,6 +109,11 @@ def test_a_pretty_printed_plan_is_read() -> None:
         (b'{"resource_changes": [{"type": "aws_kms_key"}]}', "no address"),
         (b'{"resource_changes": [{"type": "aws_kms_key", "address": "a"}]}', "no change"),
         (b'{"resource_changes": [{"type": "aws_kms_key", "address": "a", "change": {}}]}', "actions null"),
+        (
+            b'{"resource_changes": [{"type": "aws_kms_key", "address": "a", "change": {"actions": [[]]}}]}',
+            "actions [[]]",
+        ),
+        (b'{"resource_changes": [{"type": "aws_kms_key", "address": "a", "change": {"actions": {}}}]}', "actions {}"),
         (b'{"resource_changes": [], "resource_drift": 5}', "resource_drift is a number"),
         (b'{"resource_changes": [], "deferred_changes": [5]}', "deferred_changes[0]"),
     ],
@@ -203,6 +208,63 @@ def test_modules_and_instances_of_the_prior_state_are_read() -> None:
     plan = read_plan("plan.json", json.dumps({"resource_changes": [], "prior_state": prior}).encode())
     (found,) = plan.prior
     assert (found.module_address, found.index, found.values.text("arn")) == ('module.a["x"]', 1, "a")
+
+
+@pytest.mark.parametrize(
+    ("planned", "changed", "before", "stripped"),
+    [
+        (True, True, True, False),
+        (True, True, False, False),
+        (True, False, True, False),
+        (True, False, False, True),
+        (False, True, True, False),
+    ],
+)
+def test_a_plan_is_stripped_where_a_resource_is_planned_of_which_nothing_else_tells(
+    planned: bool, changed: bool, before: bool, stripped: bool
+) -> None:
+    plan = PlanBuilder().add(KEY, 1).known(KEY, 1).plan()
+    if planned:
+        plan["planned_values"] = plan["prior_state"]["values"]
+    if not before:
+        del plan["prior_state"]
+    if not changed:
+        plan["resource_changes"] = []
+    assert read_plan("plan.json", json.dumps(plan).encode()).stripped is stripped
+
+
+def test_policy_documents_are_those_that_are_read() -> None:
+    change = {"actions": ["read"], "before": None, "after": {}, "after_unknown": {"json": True}}
+    entries = [
+        ("aws_iam_policy_document", "data"),
+        ("aws_iam_policy_document", "managed"),
+        ("aws_iam_policy_document", None),
+        ("aws_caller_identity", "data"),
+        ("tls_certificate", "data"),
+    ]
+    changes = [
+        {"address": f"data.{kind}.r{number}", "mode": mode, "type": kind, "name": "r", "change": change}
+        for number, (kind, mode) in enumerate(entries)
+    ]
+    plan = read_plan("plan.json", json.dumps({"resource_changes": changes}).encode())
+    assert [document.address for document in plan.documents] == ["data.aws_iam_policy_document.r0"]
+
+
+def test_a_change_that_tells_nothing_of_what_is_unknown_is_read() -> None:
+    plan = PlanBuilder().add(KEY, 1, ("update",), after={"is_enabled": False}).plan()
+    del plan["resource_changes"][0]["change"]["after_unknown"]
+    (change,) = read_plan("plan.json", json.dumps(plan).encode()).changes
+    assert change.after is not None
+    assert change.after.flag("is_enabled") is False
+
+
+@pytest.mark.parametrize(
+    ("importing", "imported"), [({"id": "x"}, True), ({"unknown": True}, True), ({}, True), (None, False)]
+)
+def test_an_import_is_told_with_or_without_an_id(importing: Any, imported: bool) -> None:
+    plan = PlanBuilder().add(KEY, 1).plan()
+    plan["resource_changes"][0]["change"]["importing"] = importing
+    assert read_plan("plan.json", json.dumps(plan).encode()).changes[0].importing is imported
 
 
 def test_data_sources_are_no_keys() -> None:

@@ -14,6 +14,7 @@ from engine.review.examination import detect, key_report, make_context, notes_of
 from engine.review.plan_reader import read_plan
 from engine.review.review import _examined
 from tests.builders import declaration
+from tests.engine.review.plan_builder import PlanBuilder
 
 NOW = datetime(2030, 1, 1, tzinfo=UTC)
 VALUES = st.dictionaries(st.sampled_from(["policy", "key_id", "kms_key_arn"]), st.text(max_size=5), max_size=2)
@@ -59,3 +60,19 @@ def test_what_is_told_early_is_what_the_detectors_would_tell(
 def test_a_plan_that_shows_only_a_part_is_never_told_apart_early(flag: dict[str, bool]) -> None:
     document = {"format_version": "1.2", "resource_changes": [], **flag}
     assert not read_plan("plan.json", json.dumps(document).encode()).free_of_custody
+
+
+@pytest.mark.parametrize(
+    "plan",
+    [
+        PlanBuilder().add("aws_kms_key", 1),
+        PlanBuilder().drifted("aws_kms_key", 1),
+        PlanBuilder().add("aws_kms_key", 1).defer(),
+        PlanBuilder(complete=None).known("aws_kms_key", 1),
+        PlanBuilder(planned_values={"root_module": {"resources": PlanBuilder().known("aws_kms_key", 1).prior}}),
+        PlanBuilder(resource_changes=[{"address": "x.y", "type": "awscc_kms_key", "change": {"actions": ["delete"]}}]),
+    ],
+    ids=["a change", "drift", "a deferred change", "the prior state", "planned values", "a change that is not read"],
+)
+def test_a_plan_with_a_key_in_any_part_of_it_is_never_told_apart_early(plan: PlanBuilder) -> None:
+    assert not read_plan("plan.json", plan.data()).free_of_custody
