@@ -13,7 +13,7 @@ from engine.review.detect.context import key_event
 from engine.review.events import EventKind
 from engine.review.plan import HSM_CLUSTER_TYPE, Action
 from engine.review.resources import Moment
-from engine.review.values import UNKNOWN, printable
+from engine.review.values import SENSITIVE, UNKNOWN, printable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -66,19 +66,23 @@ def detect_stores(context: Context) -> Iterator[Told]:
 
 def _without_cluster(context: Context, cluster: ResourceChange, before: Attributes) -> Iterator[Told]:
     of_cluster: dict[str, bool] = {}
+    sensitive: set[str] = set()
     for store in context.custody.stores:
         attributes = store.observed or store.recorded
         identifier = None if attributes is None else attributes.known_text("id")
         if attributes is not None and identifier is not None:
             of_cluster[identifier] = attributes.known_text("cloud_hsm_cluster_id") == before.known_text("id")
+            if store.marked_sensitive("id"):
+                sensitive.add(identifier)
     change = "replaced" if cluster.action.replaces else "deleted"
     for subject in context.subjects.values():
+        resource = subject.key.resource
+        in_key = resource is not None and resource.marked_sensitive("custom_key_store_id")
         for identifier in sorted(_stores_of(context, subject)):
             if of_cluster.get(identifier, True):
                 facts: dict[str, Fact] = {"change": change if identifier in of_cluster else UNKNOWN}
-                yield key_event(
-                    subject, EventKind.KEY_STORE, facts, address=cluster.address, store=printable(identifier)
-                )
+                shown = SENSITIVE if in_key or identifier in sensitive else printable(identifier)
+                yield key_event(subject, EventKind.KEY_STORE, facts, address=cluster.address, store=shown)
 
 
 def _stores_of(context: Context, subject: Subject) -> set[str]:
