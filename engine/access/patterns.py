@@ -146,9 +146,9 @@ def _covers(pattern: Tokens, form: Tokens) -> bool:
 
 def _overlap(one: Tokens, other: Tokens) -> bool:
     """Walk both patterns at once, from their ends."""
-    below = [True] + [False] * len(other)
-    for at, token in enumerate(reversed(other)):
-        below[at + 1] = below[at] and token == ANY
+    below = [True]
+    for token in reversed(other):
+        below.append(below[-1] and token == ANY)
     for token in reversed(one):
         row = [below[0] and token == ANY]
         for at, against in enumerate(reversed(other)):

@@ -136,3 +136,13 @@ def test_patterns_too_long_to_compare_leave_it_open() -> None:
     one, other = compile_pattern("a" * 50_000 + "*"), compile_pattern("*" + "b" * 50_000)
     assert not one.covers(other)
     assert one.overlaps(other)
+
+
+@pytest.mark.timeout(60)
+def test_a_pattern_too_long_to_compare_is_held_against_a_text() -> None:
+    pattern, text = compile_pattern("a" * 50_000 + "*"), compile_pattern("a" * 50_000)
+    assert pattern.covers(text)
+    assert not text.covers(pattern)
+    assert pattern.overlaps(text)
+    assert not pattern.overlaps(compile_pattern("a" * 40_000 + "b" * 10_000))
+    assert not compile_pattern("a" * 40_000 + "b" * 10_000).overlaps(pattern)
