@@ -223,6 +223,11 @@ def test_resources(elements: dict[str, Any], expected: Verdict, unknown_key: Ver
     assert ask(policy, caller(ALICE), key_arn=None).verdict is unknown_key
 
 
+def test_a_statement_without_actions_neither_allows_nor_denies() -> None:
+    assert ask(document(allow("*", None)), caller(ALICE)).verdict is NO
+    assert ask(document(allow("*"), deny("*", None)), caller(ALICE)).verdict is YES
+
+
 def test_a_key_policy_gives_another_account_what_kms_takes_from_there_alone() -> None:
     policy = document(allow(root(VENDOR), "kms:*"))
     allowed = {a for a in KEY_ACTIONS if ask(policy, Caller.account(VENDOR), f"kms:{a}").verdict is YES}

@@ -82,6 +82,46 @@ def test_what_is_not_a_json_object_is_refused(text: str, about: str) -> None:
         parse_key_policy(text)
 
 
+def test_a_policy_of_as_many_characters_as_kms_takes_is_read_and_one_more_refused() -> None:
+    longest = json.dumps(console_policy()).ljust(131_072)
+    assert parse_key_policy(longest) == parse_key_policy(console_policy())
+    with pytest.raises(InputError, match="has 131073 characters; AWS KMS takes 131072 at the most"):
+        parse_key_policy(f"{longest} ")
+
+
+def test_the_key_that_stands_twice_is_named_and_not_its_neighbour() -> None:
+    with pytest.raises(InputError, match="'Id' twice"):
+        parse_key_policy('{"Version": "2012-10-17", "Id": "a", "Statement": [], "Id": "b"}')
+    with pytest.raises(InputError, match="'Id' twice"):
+        parse_key_policy('{"Id": "a", "Id": "b", "Id": "c"}')
+
+
+@pytest.mark.parametrize(
+    ("characters", "shown"), [(78, f"'{'x' * 78}'"), (79, f"'{'x' * 78}…"), (500, f"'{'x' * 78}…")]
+)
+def test_a_message_shows_eighty_characters_of_a_value(characters: int, shown: str) -> None:
+    with pytest.raises(InputError) as caught:
+        parse_key_policy(document(allow("*", Effect="x" * characters)))
+    assert caught.value.message.endswith(f"its Effect is {shown}, not 'Allow' or 'Deny'")
+
+
+def test_the_largest_number_of_a_condition_is_taken_and_a_larger_one_refused() -> None:
+    for number in (10**30, -(10**30)):
+        condition = {"NumericEquals": {"kms:x": number}}
+        (test,) = parse_key_policy(document(allow("*", Condition=condition))).statements[0].conditions
+        assert test.values == (str(number),)
+    for number in (10**30 + 1, -(10**30) - 1):
+        with pytest.raises(InputError, match="too large"):
+            parse_key_policy(document(allow("*", Condition={"NumericEquals": {"kms:x": number}})))
+
+
+@pytest.mark.parametrize("element", ["Action", "NotAction", "Resource", "NotResource", "Principal", "Condition"])
+def test_an_element_that_is_null_is_refused_and_not_taken_for_one_that_is_left_out(element: str) -> None:
+    statement = {name: value for name, value in allow("*").items() if name != element.removeprefix("Not")}
+    with pytest.raises(InputError, match=f"its {element} .*missing or null"):
+        parse_key_policy(document({**statement, element: None}))
+
+
 @pytest.mark.parametrize(
     ("policy", "about"),
     [
