@@ -67,6 +67,8 @@ def test_spellings_of_one_meaning_are_equal(one: dict[str, Any], other: dict[str
         (allow("*"), deny("*")),
         (allow(root(OWNER)), allow(root(OTHER))),
         (allow(role(OWNER, "a")), allow(role(OWNER, "A"))),
+        (allow("*"), allow({"AWS": "*", "Service": "backup.amazonaws.com"})),
+        (allow({"Service": "backup.amazonaws.com"}), allow({"AWS": "*", "Service": "backup.amazonaws.com"})),
         (allow("*", "kms:ReEncrypt*"), allow("*", ["kms:ReEncryptFrom", "kms:ReEncryptTo"])),
         (allow("*", "kms:Get*"), allow("*", NotAction="kms:Get*", Action=None)),
         (allow("*", ["kms:Get*", "kms:List*"]), allow("*", ["kms:Put*", "kms:Disable*"])),

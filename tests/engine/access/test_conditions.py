@@ -377,12 +377,17 @@ def test_a_call_lacks_the_parameters_that_it_does_not_take(action: str, key: str
         ("StringLike", "${aws:PrincipalTag/star}", "anything", NO),
         ("StringLike", "${aws:PrincipalTag/star}", "a*", YES),
         ("ArnLike", "arn:aws:sns:*:1:${aws:PrincipalTag/team}", "arn:aws:sns:eu-west-1:1:blue", YES),
+        ("StringEquals", "${aws:PrincipalTag/city}", "Rome", YES),
+        ("StringEquals", "${aws:PrincipalTag/city}", "rome", NO),
+        ("StringEqualsIgnoreCase", "To-${aws:PrincipalTag/city}", "tO-rOME", YES),
+        ("StringEquals", "${ aws:PrincipalTag/city }", "Rome", YES),
         ("StringEquals", "${aws:TagKeys}", "a", DEPENDS),
     ],
 )
 def test_policy_variables(operator: str, template: str, brought: str, expected: Verdict) -> None:
     context = {
         "aws:PrincipalTag/team": ("blue",),
+        "aws:PrincipalTag/city": ("Rome",),
         "aws:PrincipalTag/star": ("a*",),
         "aws:TagKeys": ("a", "b"),
         "aws:RequestTag/x": (brought,),
