@@ -55,6 +55,18 @@ def same(one: dict[str, Any], other: dict[str, Any]) -> bool:
             allow("*", Condition={"IpAddress": {"aws:SourceIp": "192.0.2.0/24"}}),
             allow("*", Condition={"IpAddress": {"aws:SourceIp": "192.0.2.77/24"}}),
         ),
+        (
+            allow("*", Condition={"BinaryEquals": {"kms:x": ["QmluYXJ5", "QmluYXI="]}}),
+            allow("*", Condition={"BinaryEquals": {"kms:x": ["QmluYXI=", "QmluYXJ5"]}}),
+        ),
+        (  # what is not of its operator's type is compared as it is written
+            allow("*", Condition={"NumericEquals": {"kms:x": ["many", "few"]}}),
+            allow("*", Condition={"NumericEquals": {"kms:x": ["few", "many"]}}),
+        ),
+        (
+            allow("*", Condition={"StringResembles": {"kms:x": ["a", "b"]}}),
+            allow("*", Condition={"stringresembles": {"KMS:X": ["b", "a"]}}),
+        ),
     ],
 )
 def test_spellings_of_one_meaning_are_equal(one: dict[str, Any], other: dict[str, Any]) -> None:
@@ -78,6 +90,16 @@ def test_spellings_of_one_meaning_are_equal(one: dict[str, Any], other: dict[str
         (deny("*"), deny(None, NotPrincipal="*")),
         (allow("*"), allow("*", Resource="arn:aws:kms:us-east-1:1:key/x")),
         (allow("*"), allow("*", Condition={"Null": {"kms:ViaService": "true"}})),
+        *(
+            (allow("*", Condition={operator: {"kms:x": one}}), allow("*", Condition={operator: {"kms:x": other}}))
+            for operator, one, other in (
+                ("BinaryEquals", "QmluYXJ5", "QmluYXI="),
+                ("NumericEquals", "many", "few"),
+                ("NumericEquals", "7", "8"),
+                ("IpAddress", "192.0.2.0/24", "192.0.2.0/25"),
+                ("StringResembles", "a", "b"),
+            )
+        ),
         (
             allow("*", Condition={"StringEquals": {"kms:ViaService": "a"}}),
             allow("*", Condition={"StringLike": {"kms:ViaService": "a"}}),
