@@ -95,10 +95,19 @@ def _attaches(context: Context, attachment: ResourceChange) -> bool:
 def _attached(context: Context, attachment: ResourceChange, policies: list[ResourceChange]) -> Access:
     """What the vendor could do under the policy that is attached; one that the plan makes is told by itself."""
     identifier = None if attachment.after is None else attachment.after.text("policy_id")
-    if identifier in _ALLOWING_ALL:
+    if identifier in _ALLOWING_ALL or (identifier is UNKNOWN and _is_made_here(context, attachment)):
         return _access(context, None)
     for policy in policies:
         here = policy.before or policy.after
-        if here is not None and (here.text("id") == identifier):
+        if here is not None and here.known_text("id") == identifier:
             return _access(context, policy.after)
     return context.access.vendor_access_under(NOTHING_KNOWN)
+
+
+def _is_made_here(context: Context, attachment: ResourceChange) -> bool:
+    """Whether the policy is one that this plan makes, by the configuration."""
+    found = context.custody.configuration.resolve(
+        attachment.module_address, attachment.type, attachment.name, attachment.index, "policy_id"
+    )
+    types = {target.type for target in found.targets}
+    return found.certain and types == {ORGANIZATION_POLICY_TYPE}

@@ -415,6 +415,7 @@ LINKS = {
     "aws_kms_key_policy": "key_id",
     "aws_kms_replica_key": "primary_key_arn",
 }
+_POLICY = "aws_organizations_policy.perimeter"
 
 
 class PlanBuilder:
@@ -560,6 +561,8 @@ class PlanBuilder:
         if link is not None:
             key = f"aws_kms_key.{NAMES['aws_kms_key'].format(number)}"
             expressions[link] = {"references": [f"{key}.key_id", key]}
+        if kind == "aws_organizations_policy_attachment":
+            expressions["policy_id"] = {"references": [f"{_POLICY}.id", _POLICY]}
         self.configuration.append(
             {"address": f"{kind}.{name}", "mode": "managed", "type": kind, "name": name, "expressions": expressions}
         )

@@ -87,6 +87,19 @@ def test_an_attachment_is_judged_where_it_comes_to_reach_more(attached: dict[str
     assert _found(plan) == ([(f"{ATTACHMENT}.perimeter", Outcome.FAIL)] if found else [])
 
 
+def test_the_attachment_of_a_policy_that_is_made_is_told_with_the_policy() -> None:
+    plan = _made(NO_STRANGERS).add(ATTACHMENT, 1, ("create",), unknown=("policy_id",))
+    plan.add(POLICY, 2, ("create",), name="service", after={"type": "SERVICE_CONTROL_POLICY"})
+    assert _found(plan) == [(f"{POLICY}.perimeter", Outcome.FAIL)]
+
+
+@pytest.mark.parametrize("references", [["data.aws_organizations_policy.a.id"], ["local.id"], []])
+def test_an_attached_policy_that_comes_from_elsewhere_is_not_known(references: list[str]) -> None:
+    plan = _made(CONTENTS["all allowed"]).add(ATTACHMENT, 1, ("create",), unknown=("policy_id",))
+    plan.configuration[-1]["expressions"]["policy_id"] = {"references": references}
+    assert _found(plan) == [(f"{ATTACHMENT}.perimeter", Outcome.UNKNOWN)]
+
+
 def test_a_target_that_is_not_known_may_be_that_of_the_keys() -> None:
     plan = PlanBuilder().add(POLICY, 1, before={"content": NO_STRANGERS})
     plan.add(ATTACHMENT, 1, ("create",), unknown=("target_id",))
