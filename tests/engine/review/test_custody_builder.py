@@ -7,12 +7,15 @@ from typing import Any
 
 import pytest
 
+from engine.review import review_plan
 from engine.review.custody_builder import build_custody
 from engine.review.plan_reader import read_plan
 from engine.review.resources import Moment
-from tests.engine.review.plan_builder import PlanBuilder, key_id
+from engine.review.values import UNKNOWN
+from tests.engine.review.declarations import declaration
+from tests.engine.review.plan_builder import PlanBuilder, key_arn, key_id
 
-KEY, GRANT = "aws_kms_key", "aws_kms_grant"
+KEY, GRANT, REPLICA = "aws_kms_key", "aws_kms_grant", "aws_kms_replica_key"
 
 
 def _keys_of_the_grant(references: list[str], *, index: int | None = None) -> tuple[tuple[str, ...], bool]:
@@ -63,3 +66,99 @@ def test_an_imported_key_is_known_by_its_id_too() -> None:
     (key,) = build_custody(read_plan("plan.json", plan.data())).keys.values()
     assert key.key_id == key_id(1)
     assert [attached.resource.address for attached in key.grants] == ["aws_kms_grant.generation_1_vendor"]
+
+
+MODULES = [
+    "",
+    'module.l["b"]',
+    'module.m["a"]',
+    'module.m["b"]',
+    'module.m["c"]',
+    'module.n["b"]',
+    'module.m["b"].module.m',
+]
+
+
+@pytest.mark.parametrize(
+    ("module", "keys", "certain"),
+    [
+        ('module.m["b"]', ['module.m["b"]'], True),
+        ("module.m", ['module.m["a"]', 'module.m["b"]', 'module.m["c"]'], False),
+        ('module.m["d"]', [], False),
+    ],
+    ids=["one instance", "any instance", "one that is not there"],
+)
+def test_the_output_of_a_module_names_the_keys_in_its_instances(module: str, keys: list[str], certain: bool) -> None:
+    builder = PlanBuilder()
+    for place in MODULES:
+        builder.add(KEY, 1, ("create",), name="k", module_address=place)
+    plan = builder.add(GRANT, 1, ("create",), unknown=("key_id",)).plan()
+    for change in plan["resource_changes"][:-1]:
+        change["address"] = f"{change['module_address']}.{KEY}.k".removeprefix(".")
+    output = {"expression": {"references": [f"{KEY}.k.key_id", f"{KEY}.k"]}}
+    references = [f"{module}.key", module, "module.m"]
+    root = plan["configuration"]["root_module"]
+    root["resources"][-1]["expressions"]["key_id"] = {"references": references}
+    root["module_calls"] = {name: {"module": {"outputs": {"key": output}}} for name in ("l", "m", "n")}
+    custody = build_custody(read_plan("plan.json", json.dumps(plan).encode()))
+    found = [address for address, key in custody.keys.items() if key.grants]
+    assert found == [f"{place}.{KEY}.k" for place in keys]
+    for address in found:
+        (attached,) = custody.keys[address].grants
+        assert attached.belongs(address, Moment.PLANNED) is (True if certain else UNKNOWN)
+
+
+@pytest.mark.parametrize(
+    ("action", "keys"), [("delete", ("aws_kms_key.k[1]",)), ("forget", ("aws_kms_key.k[0]", "aws_kms_key.k[1]"))]
+)
+def test_a_reference_names_what_is_there_in_the_end(action: str, keys: tuple[str, ...]) -> None:
+    builder = PlanBuilder().add(KEY, 1, (action,), name="k", index=0).add(KEY, 2, name="k", index=1)
+    plan = builder.add(GRANT, 1, ("create",), unknown=("key_id",)).plan()
+    for change in plan["resource_changes"][:2]:
+        change["address"] = f"{change['address']}[{change['index']}]"
+    references = {"references": ["aws_kms_key.k"]}
+    plan["configuration"]["root_module"]["resources"][-1]["expressions"]["key_id"] = references
+    custody = build_custody(read_plan("plan.json", json.dumps(plan).encode()))
+    assert tuple(address for address, key in custody.keys.items() if key.grants) == keys
+
+
+@pytest.mark.parametrize("known", [True, False], ids=["by its ARN", "by a reference"])
+def test_a_replica_is_known_by_its_primary(known: bool) -> None:
+    plan = PlanBuilder().add(KEY, 1).add(KEY, 2)
+    plan.add(REPLICA, 1, ("create",), unknown=() if known else ("primary_key_arn",), points_to=2)
+    custody = build_custody(read_plan("plan.json", plan.data()))
+    assert custody.keys[f"{REPLICA}.generation_1_west"].primary == f"{KEY}.generation_{1 if known else 2}"
+
+
+@pytest.mark.parametrize("names", [(key_id(1), key_arn(1)), (key_arn(1), key_id(1))], ids=["id first", "ARN first"])
+def test_a_key_that_is_named_by_id_and_by_arn_is_one_and_has_the_arn(names: tuple[str, str]) -> None:
+    plan = PlanBuilder().add(GRANT, 1, before={"key_id": names[0]})
+    plan.add(GRANT, 1, name="other", before={"key_id": names[1]})
+    (key,) = build_custody(read_plan("plan.json", plan.data())).keys.values()
+    assert (key.arn, key.key_id, len(key.grants)) == (key_arn(1), key_id(1), 2)
+
+
+def test_a_choice_of_two_resources_of_one_id_is_uncertain() -> None:
+    plan = PlanBuilder().add(KEY, 1).add(KEY, 1, name="twin").add(GRANT, 1)
+    references = ["var.first", f"{KEY}.generation_1.key_id", f"{KEY}.generation_1", f"{KEY}.twin.key_id", f"{KEY}.twin"]
+    plan.configuration[-1]["expressions"]["key_id"] = {"references": references}
+    custody = build_custody(read_plan("plan.json", plan.data()))
+    (attached,) = {id(attached): attached for key in custody.keys.values() for attached in key.grants}.values()
+    assert attached.links[Moment.PLANNED].keys == (f"{KEY}.generation_1", f"{KEY}.twin")
+    assert not attached.links[Moment.PLANNED].certain
+    references[1:3] = []
+    (attached,) = build_custody(read_plan("plan.json", plan.data())).keys[f"{KEY}.twin"].grants
+    assert attached.belongs(f"{KEY}.twin", Moment.PLANNED) is True
+
+
+def test_keys_that_are_sensitive_are_told_apart_by_number() -> None:
+    plan = PlanBuilder()
+    for number in (1, 2, 3):
+        plan.add(GRANT, number, ("delete",))
+        plan.changes[-1]["change"]["before_sensitive"] = {"key_id": number != 2}
+    report = review_plan("plan.json", plan.data(), declaration())
+    assert [(key.address, key.key_arn) for key in report.keys] == [
+        ("(sensitive key 1)", None),
+        (key_id(2), None),
+        ("(sensitive key 2)", None),
+    ]

@@ -166,6 +166,9 @@ def test_a_key_that_takes_the_place_of_another_gets_nothing_of_what_is_put_on_th
     told = {finding.policy for finding in _review(replaced.add(KEY, 2)).findings}
     assert "generation-replaced" in told
     assert "unplaced-key-policy" not in told
+    changed = PlanBuilder().add(KEY, 1, ("delete", "create"), after=new)
+    changed.add(KEY_POLICY, 1, ("update",), after={"policy": STANDARD + " "}, unknown=("key_id",))
+    assert _planned(changed) == known(OWNER_ONLY)
     replaced = PlanBuilder().add(KEY, 1, ("delete", "create"), after={"policy": STANDARD})
     assert _planned(replaced.add(KEY_POLICY, 1, ("delete",))) == known(STANDARD)
 
