@@ -76,6 +76,15 @@ def test_any_unicode_encoding_is_read(encoding: str) -> None:
     assert len(read_plan("plan.json", text.encode(encoding)).changes) == 1
 
 
+@pytest.mark.parametrize("part", ["resource_changes", "planned_values", "resource_drift"])
+def test_a_plan_of_which_one_part_is_there_is_read(part: str) -> None:
+    """Terraform leaves out what is empty: a plan that only refreshes holds no change."""
+    plan = PlanBuilder().add(KEY, 1).drifted(KEY, 1).plan()
+    data = json.dumps({"format_version": "1.2", part: plan[part]}).encode()
+    read = read_plan("plan.json", data)
+    assert (len(read.changes), len(read.drift)) == (int(part == "resource_changes"), int(part == "resource_drift"))
+
+
 def test_a_pretty_printed_plan_is_read() -> None:
     text = json.dumps(PlanBuilder().add(KEY, 1).plan(), indent=4)
     assert len(read_plan("plan.json", text.encode()).changes) == 1
@@ -94,6 +103,21 @@ def test_a_pretty_printed_plan_is_read() -> None:
         (b'{"format_version":"1.0","provider_schemas":{}}', "provider schemas"),
         (b'{"terraform": {"backend": {}}, "resource": {}}', "configuration"),
         (b"{}", "no resource_changes"),
+        (b'{"lineage": "x"}', "state file"),
+        (b'{"serial": 3, "resources": []}', "state file"),
+        (b'{"serial": 3}', "no resource_changes"),
+        (b'{"resources": []}', "no resource_changes"),
+        (b'{"values": {}}', "no resource_changes"),
+        (b'{"terraform_version": "1.5.0"}', "no resource_changes"),
+        (b'{"@level": "info"}', "no resource_changes"),
+        (b'{"@message": "x"}', "no resource_changes"),
+        (b'{"terraform": {}}', "no resource_changes"),
+        (b'{"resource": {}}', "no resource_changes"),
+        (b'{"terraform": {}, "provider": {}}', "configuration"),
+        (b'{"resource_changes": []} {}', "not valid JSON: Extra data"),
+        (b'{"@level": ]', "not valid JSON"),
+        (b'{"@level": "info', "cut off"),
+        (b'{"resource_changes": [ \n\n', "cut off at offset 25"),
         (b"[]", "a list"),
         (b"null", "null"),
         (b'"plan"', "a string"),

@@ -71,8 +71,20 @@ def test_a_plan_that_shows_only_a_part_is_never_told_apart_early(flag: dict[str,
         PlanBuilder(complete=None).known("aws_kms_key", 1),
         PlanBuilder(planned_values={"root_module": {"resources": PlanBuilder().known("aws_kms_key", 1).prior}}),
         PlanBuilder(resource_changes=[{"address": "x.y", "type": "awscc_kms_key", "change": {"actions": ["delete"]}}]),
+        PlanBuilder(
+            resource_changes=[
+                {
+                    "address": "aws_cloudhsm_v2_cluster.c",
+                    "type": "aws_cloudhsm_v2_cluster",
+                    "change": {"actions": ["delete"], "before": {}, "after": None},
+                }
+            ]
+        ),
     ],
-    ids=["a change", "drift", "a deferred change", "the prior state", "planned values", "a change that is not read"],
+    ids=[
+        *("a change", "drift", "a deferred change", "the prior state", "planned values", "a change that is not read"),
+        "what keys rest on",
+    ],
 )
 def test_a_plan_with_a_key_in_any_part_of_it_is_never_told_apart_early(plan: PlanBuilder) -> None:
     assert not read_plan("plan.json", plan.data()).free_of_custody
