@@ -97,7 +97,8 @@ class _Text:
             yield f"  and {len(group) - _SHOWN_OF_A_RULE} more"
         yield from _wrapped(f"Why: {first.why}", "  ")
         yield from _wrapped(f"Instead: {first.remediation}", "  ")
-        yield f"  [{', '.join(first.requirements)}]"
+        if first.requirements:
+            yield f"  [{', '.join(first.requirements)}]"
 
     def _impact(self, impact: Sequence[Impact]) -> Iterator[str]:
         certain = any(row.certain for row in impact)

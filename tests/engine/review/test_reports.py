@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +13,11 @@ import pytest
 import engine.review
 from engine.review import Report, render_json, render_text, review_plan
 from engine.review.markdown_report import render_markdown
+from engine.review.report import JUDGED_BY_ITSELF, ReviewVerdict
+from engine.review.rules import Outcome, Severity
 from tests.engine.review.declarations import declaration
-from tests.engine.review.plan_builder import PlanBuilder
+from tests.engine.review.plan_builder import PlanBuilder, key_arn
+from tests.engine.review.report_builder import finding, impact, noted, report, waived
 from tests.policies.example_plans import review_example
 from tests.policies.test_rules import RULES
 
@@ -143,3 +147,130 @@ def _documents() -> list[Any]:
 def test_the_same_plan_gives_the_same_report() -> None:
     first, second = _documents()
     assert first == second
+
+
+WHOLE = """\
+BLOCK  plan.json: 3 reasons not to apply this plan (2 keys in scope)
+
+critical  A key is harmed  (key-is-harmed)
+  aws_kms_key.generation_1
+    generation 1: it is harmed
+  aws_kms_key.generation_2
+    generation 2: it may be harmed
+  Why: Nothing can be read without it.
+  Instead: Leave it alone.
+  [EKM-33, EKM-34]
+
+high  A key is hurt  (key-is-hurt, not certain)
+  aws_kms_key.generation_1
+    generation 1: it is harmed
+  Why: Nothing can be read without it.
+  Instead: Leave it alone.
+
+What would stop working
+  Microsoft 365: backup (2 kinds), restore
+  Google Workspace: backup
+  stops when the plan is applied: the key is harmed
+  Legal hold downloads go on: they do not use this key.
+
+Also noted
+low  A key is odd  (key-is-odd)
+  aws_kms_key.generation_1
+    generation 1: it is harmed
+  Why: Nothing can be read without it.
+  Instead: Leave it alone.
+  [EKM-33]
+
+Waived until 2999-01-01 by Ada: replaced by hand
+medium  A key is missed  (key-is-missed)
+  aws_kms_key.generation_1
+    generation 1: it is harmed
+  Why: Nothing can be read without it.
+  Instead: Leave it alone.
+  [EKM-33]
+
+the first note
+the second note
+"""
+
+
+def _whole(**changes: Any) -> Report:
+    harmed = {"requirements": ("EKM-33", "EKM-34")}
+    maybe = {"outcome": Outcome.UNKNOWN, "message": "generation 2: it may be harmed"}
+    hurt = {"policy": "key-is-hurt", "title": "A key is hurt", "severity": Severity.HIGH, "requirements": ()}
+    missed = noted(policy="key-is-missed", title="A key is missed", severity=Severity.MEDIUM)
+    return report(
+        [
+            finding(**harmed),
+            finding(address="aws_kms_key.generation_2", **maybe, **harmed),
+            finding(**hurt, outcome=Outcome.UNKNOWN),
+            noted(),
+        ],
+        keys=2,
+        impact=(
+            impact("Microsoft 365", "backup", "scheduled"),
+            impact("Microsoft 365", "backup", "manual"),
+            impact("Microsoft 365", "restore", "in place"),
+            impact("Google Workspace", "backup", "scheduled"),
+        ),
+        waived=(waived(missed),),
+        notes=("the first note", "the second note"),
+        **changes,
+    )
+
+
+def test_the_text_of_a_report_with_everything_in_it() -> None:
+    assert render_text(_whole()) == WHOLE
+
+
+def test_colours_leave_the_text_as_it_is() -> None:
+    painted = render_text(_whole(), colour=True)
+    assert re.sub(r"\x1b\[[0-9;]*m", "", painted) == WHOLE
+    for text, code in (("critical", "31;1"), ("high", "31;1"), ("medium", "33"), ("low", "2"), ("the first note", "2")):
+        assert f"\x1b[{code}m{text}\x1b[0m" in painted
+    assert "\x1b[32;1mPASS\x1b[0m" in render_text(report(), colour=True)
+
+
+@pytest.mark.parametrize(("keys", "said"), [(0, "0 keys in scope"), (1, "one key in scope"), (2, "2 keys in scope")])
+def test_the_keys_in_scope_are_counted(keys: int, said: str) -> None:
+    blocked = report([finding()], keys=keys)
+    assert render_text(blocked).splitlines()[0] == f"BLOCK  plan.json: one reason not to apply this plan ({said})"
+    assert f"**one reason not to apply this plan** ({said})." in render_markdown(blocked)
+    passed = report(keys=keys)
+    if keys:
+        assert render_text(passed) == f"PASS  plan.json: {said}, unharmed\n"
+        assert f"`plan.json`: {said}, unharmed." in render_markdown(passed)
+    else:
+        assert render_text(passed) == "PASS  plan.json: nothing in it touches a key in scope\n"
+        assert "`plan.json`: nothing in this plan touches a key in scope." in render_markdown(passed)
+
+
+@pytest.mark.parametrize(("count", "shown", "left"), [(1, 1, 0), (9, 9, 0), (10, 10, 0), (11, 10, 1), (30, 10, 20)])
+def test_of_one_rule_ten_findings_are_shown_and_the_rest_counted(count: int, shown: int, left: int) -> None:
+    lines = render_text(report([finding(address=f"aws_kms_key.k{n}") for n in range(count)])).splitlines()
+    assert sum(line.startswith("  aws_kms_key.k") for line in lines) == shown
+    assert [line for line in lines if " more" in line] == ([f"  and {left} more"] if left else [])
+
+
+def test_an_arn_is_never_broken_over_two_lines() -> None:
+    long = "x" * 120
+    text = render_text(report([finding(message=f"of the keys of generation 1 that are declared {key_arn(1)} {long}")]))
+    assert key_arn(1) in text
+    assert long in text
+
+
+def test_what_may_stop_is_told_as_such() -> None:
+    maybe = report([finding()], impact=(impact("Microsoft 365", "backup", "scheduled", certain=False),))
+    for text in (render_text(maybe), render_markdown(maybe)):
+        assert "What may stop working" in text
+        assert "What would stop working" not in text
+
+
+@pytest.mark.parametrize("found", [{"findings": [noted()]}, {"waived": (waived(finding()),)}])
+def test_notes_are_given_beside_anything_that_was_found(found: dict[str, Any]) -> None:
+    notes = ("a first note", JUDGED_BY_ITSELF, "the last note")
+    with_it, without = report(notes=notes, **found), report(notes=notes)
+    assert with_it.verdict is ReviewVerdict.PASS
+    for form in (render_text, render_markdown):
+        plainly = [form(each).replace("\\", "") for each in (with_it, without)]
+        assert [[note in text for note in notes] for text in plainly] == [[True, True, True], [False, True, False]]
