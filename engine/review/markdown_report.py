@@ -24,10 +24,13 @@ if TYPE_CHECKING:
 
 MARKER = "<!-- keyturn-review -->"
 MAX_CHARACTERS = 65_536
-_BUDGET = 60_000  # leaves room for the closing lines
+_BUDGET = 60_000  # leaves room for the title and the count of each section
 _BACKTICKS = re.compile(r"`+")
-_MARKUP = re.compile(r"([\\`*_{}\[\]()#+!|~<>&@:-])")
-_ENTITIES = {"<": "&lt;", ">": "&gt;", "&": "&amp;", "@": "&#64;", ":": ":", "-": "-", "(": "(", ")": ")", "+": "+"}
+_MARKUP = re.compile(r"[\\`*_{}\[\]#!|~<>&@]|://|www\.", re.IGNORECASE)
+_ENTITIES = {"<": "&lt;", ">": "&gt;", "&": "&amp;"}
+# GitHub looks for these in what it has rendered, where an escaped one is like any other; an empty comment parts them
+# (https://github.com/github/cmark-gfm/issues/181).
+_PARTED = re.compile(r"[@#:]|www", re.IGNORECASE)
 
 
 def render_markdown(report: Report) -> str:
@@ -57,23 +60,20 @@ class _Body:
         self._lines: list[str] = []
         self._size = 0
 
-    def add(self, text: str) -> bool:
-        if self._size + len(text) + 1 > _BUDGET:
-            return False
+    def add(self, text: str) -> None:
         self._lines.append(text)
         self._size += len(text) + 1
-        return True
 
     def section(self, title: str, items: Sequence[str]) -> None:
         if not items:
             return
-        if not self.add(f"\n### {title}\n"):
-            return
+        self.add(f"\n### {title}\n")
         for number, item in enumerate(items):
-            if not self.add(item):
+            if self._size + len(item) >= _BUDGET:
                 left = len(items) - number
-                self._lines.append(f"- and {left} more: the job's log and its JSON report hold them all")
+                self.add(f"- and {left} more: the job's log and its JSON report hold them all")
                 return
+            self.add(item)
 
     def text(self) -> str:
         return "\n".join(self._lines) + "\n"
@@ -98,12 +98,9 @@ def _finding(finding: Finding) -> str:
     ]
     if finding.blocks:
         lines.append(f"  - Why: {finding.why}")
-    lines.append(f"  - Instead: {finding.remediation} {_source(finding)}")
+    requirements = f" ({', '.join(finding.requirements)})" if finding.requirements else ""
+    lines.append(f"  - Instead: {finding.remediation}{requirements}")
     return "\n".join(lines)
-
-
-def _source(finding: Finding) -> str:
-    return f"({', '.join(finding.requirements)})" if finding.requirements else ""
 
 
 def _impact(impact: Sequence[Impact]) -> list[str]:
@@ -134,4 +131,10 @@ def code(text: str) -> str:
 
 def escape(text: str) -> str:
     """Text without markup of its own: no link, no tag, no mention."""
-    return _MARKUP.sub(lambda found: _ENTITIES.get(found[0], "\\" + found[0]), text)
+    return _MARKUP.sub(lambda found: _escaped(found[0]), text)
+
+
+def _escaped(found: str) -> str:
+    if _PARTED.match(found):
+        return _PARTED.sub(lambda first: f"{first[0]}<!---->", found)
+    return _ENTITIES.get(found, f"\\{found}")

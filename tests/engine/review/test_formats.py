@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import replace
 from datetime import date
 from xml.etree import ElementTree as ET
 
@@ -11,10 +12,12 @@ import pytest
 
 from engine.review import Report, RuleSet, builtin_rules, review_plan
 from engine.review.formats import ReportFormat, render
-from engine.review.markdown_report import MARKER, MAX_CHARACTERS, code, escape
+from engine.review.markdown_report import MARKER, MAX_CHARACTERS, code, escape, render_markdown
+from engine.review.rules import Outcome, Severity
 from engine.review.waivers import Waiver
 from tests.engine.review.declarations import declaration
 from tests.engine.review.plan_builder import PlanBuilder
+from tests.engine.review.report_builder import finding, impact, noted, report, waived
 from tests.policies.example_plans import review_example
 from tests.policies.test_rules import RULES
 
@@ -73,6 +76,82 @@ def test_markdown_stays_under_the_limit_on_any_plan() -> None:
     assert shown + int(found[1]) == 3000
 
 
+@pytest.mark.parametrize("message", [10, 100, 1_000, 10_000, 58_000, 70_000])
+@pytest.mark.parametrize("count", [1, 2, 7, 60, 700])
+def test_every_section_of_the_comment_is_told_or_counted_whatever_stands_before_it(message: int, count: int) -> None:
+    long = {"message": "x" * message, "address": "aws_kms_key.a"}
+    text = render_markdown(
+        report(
+            [*[finding(**long)] * count, *[noted(**long)] * count],
+            waived=tuple(replace(waived(finding()), reason="y" * message) for _ in range(count)),
+            impact=tuple(impact(f"Product {n}", "backup", "scheduled") for n in range(count)),
+            notes=tuple(f"note {n}" for n in range(count)),
+        )
+    )
+    assert len(text) < MAX_CHARACTERS
+    titles = ("Why", "What would stop working", "Also noted", "Waived", "How it was judged")
+    parts = re.split(r"^### (.*)$", text, flags=re.MULTILINE)
+    assert tuple(parts[1::2]) == titles
+    for title, part in zip(titles, parts[2::2], strict=True):
+        left = re.search(r"^- and (\d+) more: the job's log and its JSON report hold them all$", part, re.MULTILINE)
+        shown = len(re.findall(r"^- (?!and \d+ more)", part, re.MULTILINE))
+        assert shown + (int(left[1]) if left else 0) == count + 2 * (title == "What would stop working")
+
+
+WHOLE = f"""\
+{MARKER}
+## Keyturn: blocked
+
+`plan.json`: **2 reasons not to apply this plan** (one key in scope).
+
+### Why
+
+- **critical**: A key is harmed (`key-is-harmed`)
+  - `aws_kms_key.generation_1`: generation 1: it is harmed
+  - Why: Nothing can be read without it.
+  - Instead: Leave it alone. (EKM-33)
+- **high**: A key is hurt (`key-is-hurt`, not certain)
+  - `aws_kms_key.generation_1`: generation 1: it is harmed
+  - Why: Nothing can be read without it.
+  - Instead: Leave it alone.
+
+### What would stop working
+
+- **Microsoft 365**: backup (scheduled), backup (manual)
+- **Google Workspace**: backup (scheduled)
+- stops when the plan is applied: the key is harmed
+- Legal hold downloads go on: they do not use this key.
+
+### Also noted
+
+- **low**: A key is odd (`key-is-odd`)
+  - `aws_kms_key.generation_1`: generation 1: it is harmed
+  - Instead: Leave it alone. (EKM-33)
+
+### Waived
+
+- `key-is-harmed` for `aws_kms_key.generation_1` until 2999-01-01 by Ada: replaced by hand
+
+### How it was judged
+
+- a note
+"""
+
+
+def test_the_comment_of_a_report_with_everything_in_it() -> None:
+    hurt = finding(
+        policy="key-is-hurt", title="A key is hurt", severity=Severity.HIGH, outcome=Outcome.UNKNOWN, requirements=()
+    )
+    rows = [("Microsoft 365", "scheduled"), ("Microsoft 365", "manual"), ("Google Workspace", "scheduled")]
+    whole = report(
+        [finding(), hurt, noted()],
+        waived=(waived(finding()),),
+        impact=tuple(impact(product, "backup", variant) for product, variant in rows),
+        notes=("a note",),
+    )
+    assert render_markdown(whole) == WHOLE
+
+
 def test_nothing_from_a_plan_brings_markup_or_mentions_anybody() -> None:
     plan = PlanBuilder().add(KEY, 1).plan()
     alias = PlanBuilder().add(ALIAS, 1, ("delete",), before={"name": "alias/<img src=x>@team[x](y)"}).plan()
@@ -80,7 +159,7 @@ def test_nothing_from_a_plan_brings_markup_or_mentions_anybody() -> None:
     plan["resource_changes"][1]["address"] = 'aws_kms_alias.a["``</code>@team"]'
     text = render(review_plan("p", json.dumps(plan).encode(), declaration()), ReportFormat.MARKDOWN)
     assert "<img" not in text
-    assert "alias/&lt;img src=x&gt;&#64;team\\[x\\](y)" in text
+    assert "alias/&lt;img src=x&gt;@<!---->team\\[x\\](y)" in text
     assert '```aws_kms_alias.a["``</code>@team"]```' in text
 
 
@@ -92,8 +171,20 @@ def test_a_code_span_is_closed_by_nothing_in_it(text: str, span: str) -> None:
     assert code(text) == span
 
 
-def test_escaped_text_has_no_markup() -> None:
-    assert escape("**a** `b` <c> @d #1 | _e_") == "\\*\\*a\\*\\* \\`b\\` &lt;c&gt; &#64;d \\#1 \\| \\_e\\_"
+@pytest.mark.parametrize(
+    ("text", "escaped"),
+    [
+        ("**a** `b` _c_ ~d~ | e", "\\*\\*a\\*\\* \\`b\\` \\_c\\_ \\~d\\~ \\| e"),
+        ("<c> &lt; \\ {x} ![y]", "&lt;c&gt; &amp;lt; \\\\ \\{x\\} \\!\\[y\\]"),
+        ("@a, b@c.example", "@<!---->a, b@<!---->c.example"),
+        ("#1, a/b#2", "#<!---->1, a/b#<!---->2"),
+        ("https://a.example www.b.example WWW.c", "https:<!---->//a.example www<!---->.b.example WWW<!---->.c"),
+        ("<!-- a -->", "&lt;\\!-- a --&gt;"),
+        ("generation 1: kms:Decrypt (a-b) + c/d.", "generation 1: kms:Decrypt (a-b) + c/d."),
+    ],
+)
+def test_escaped_text_has_no_markup(text: str, escaped: str) -> None:
+    assert escape(text) == escaped
 
 
 def test_sarif_has_what_code_scanning_needs() -> None:
