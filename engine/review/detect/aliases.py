@@ -172,7 +172,7 @@ def _event(context: Context, move: _Move, declared: frozenset[str]) -> Told:
     there = move.attached.resource.observed or move.attached.resource.planned or move.attached.resource.recorded
     facts: dict[str, Fact] = {
         "change": change,
-        "ready": _ready(context, move, after),
+        "ready": _ready(context, after),
         "integrated": after is not None and after.proof is not None and after.proof.integrated,
     }
     return key_event(
@@ -244,10 +244,8 @@ def _moved(context: Context, before: Subject | None, after: Subject | None) -> F
     return "moved_forward" if after.number > before.number else "moved_back"
 
 
-def _ready(context: Context, move: _Move, after: Subject | None) -> Fact:
+def _ready(context: Context, after: Subject | None) -> Fact:
     """Whether the key that the alias will point to can be used: it is there, enabled, and the vendor reaches it."""
-    if move.fate in (_Fate.DELETED, _Fate.FORGOTTEN):
-        return True
     if after is None:
         return UNKNOWN
     key = after.key
