@@ -68,6 +68,39 @@ def test_a_text_that_begins_with_an_escaped_colon_makes_up_for_no_name(escaped: 
         read_plan("plan.json", data.encode())
 
 
+@pytest.mark.parametrize("quoted", [0, 1, 2, 3, 8])
+@pytest.mark.parametrize("names", [1, 2, 5])
+def test_however_many_quotes_a_plan_holds_a_name_twice_is_refused(quoted: int, names: int) -> None:
+    """Names are told apart from quotes within texts by counting both."""
+    texts = ", ".join(['"\\": \\":"'] * quoted)
+    others = ", ".join(f'"n{number}": {number}' for number in range(names))
+    for twice in ("", '"actions": [], "actions": ["delete"], '):
+        data = f'{{ "resource_changes": [], "variables": {{ {twice}"texts": [ {texts} ], {others} }} }}'
+        if twice:
+            with pytest.raises(NamedTwiceError):
+                read_plan("plan.json", data.encode())
+        else:
+            assert read_plan("plan.json", data.encode()).changes == ()
+
+
+@pytest.mark.parametrize("quoted", [0, 1, 2, 3])
+@pytest.mark.parametrize("times", range(1, 24))
+def test_quotes_that_are_written_with_escapes_make_up_for_no_name(quoted: int, times: int) -> None:
+    texts = ", ".join(['"\\u0022:"'] * quoted)
+    twice = '"actions": [], ' * times + '"actions": ["delete"]'
+    for other in ("", '"other": 1, '):
+        data = f'{{ "resource_changes": [], "variables": {{ "texts": [ {texts} ], {other}{twice} }} }}'
+        with pytest.raises(NamedTwiceError):
+            read_plan("plan.json", data.encode())
+
+
+def test_what_is_written_in_every_doubtful_form_at_once_makes_up_for_no_name() -> None:
+    odd = '"a\\\\": 1, "complete" : true, "b": "\\u003a"'
+    twice = '"errored": false, "errored": true, "timestamp": "x", "timestamp": "y"'
+    with pytest.raises(NamedTwiceError):
+        read_plan("plan.json", f'{{"resource_changes": [], {odd}, {twice}}}'.encode())
+
+
 @pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16"])
 def test_in_any_encoding_is_refused(encoding: str) -> None:
     with pytest.raises(NamedTwiceError):
