@@ -14,6 +14,7 @@ from engine.review import Report, RuleSet, builtin_rules, review_plan
 from engine.review.formats import ReportFormat, render
 from engine.review.markdown_report import MARKER, MAX_CHARACTERS, code, escape, render_markdown
 from engine.review.rules import Outcome, Severity
+from engine.review.sarif_report import MAX_RESULTS
 from engine.review.waivers import Waiver
 from tests.engine.review.declarations import declaration
 from tests.engine.review.plan_builder import PlanBuilder
@@ -265,3 +266,97 @@ def test_gitlab_entries_have_what_code_quality_needs() -> None:
 def test_a_harmless_plan_has_no_annotation_and_no_entry() -> None:
     assert render(_passing(), ReportFormat.GITHUB) == ""
     assert json.loads(render(_passing(), ReportFormat.GITLAB)) == []
+
+
+CERTAIN = [
+    (Severity.CRITICAL, "error", "error", "blocker", "9.5"),
+    (Severity.HIGH, "error", "error", "critical", "8.0"),
+    (Severity.MEDIUM, "warning", "warning", "minor", "5.0"),
+    (Severity.LOW, "notice", "note", "info", "2.0"),
+]
+
+
+@pytest.mark.parametrize("blocks", [True, False])
+@pytest.mark.parametrize(("severity", "github", "sarif", "gitlab", "score"), CERTAIN)
+def test_each_form_tells_how_bad_a_finding_is_in_its_own_words(
+    severity: Severity, github: str, sarif: str, gitlab: str, score: str, blocks: bool
+) -> None:
+    found = report([finding(severity=severity, blocks=blocks)])
+    assert render(found, ReportFormat.GITHUB).startswith(f"::{github} file=plan.json,line=1,title=A key is harmed")
+    (run,) = json.loads(render(found, ReportFormat.SARIF))["runs"]
+    assert run["results"][0]["level"] == sarif
+    assert run["results"][0]["properties"] == {"outcome": "fail", "blocks": blocks}
+    (rule,) = run["tool"]["driver"]["rules"]
+    assert (rule["defaultConfiguration"]["level"], rule["properties"]["security-severity"]) == (sarif, score)
+    (entry,) = json.loads(render(found, ReportFormat.GITLAB))
+    assert entry["severity"] == gitlab
+
+
+@pytest.mark.parametrize("severity", list(Severity))
+def test_what_is_not_certain_is_an_error_where_it_blocks_and_else_a_note(severity: Severity) -> None:
+    for blocks, github in ((True, "error"), (False, "notice")):
+        found = report([finding(severity=severity, blocks=blocks, outcome=Outcome.UNKNOWN)])
+        assert render(found, ReportFormat.GITHUB).startswith(f"::{github} ")
+        (run,) = json.loads(render(found, ReportFormat.SARIF))["runs"]
+        level = next(sarif for each, _, sarif, _, _ in CERTAIN if each is severity) if blocks else "note"
+        assert run["results"][0]["level"] == level
+        assert run["results"][0]["properties"] == {"outcome": "unknown", "blocks": blocks}
+
+
+@pytest.mark.parametrize(
+    ("source", "told"),
+    [("https://docs.aws.amazon.com/kms/", "https://docs.aws.amazon.com/kms/"), ("our handbook", None)],
+)
+def test_sarif_gives_the_source_of_a_rule_where_it_is_an_address(source: str, told: str | None) -> None:
+    (run,) = json.loads(render(report([finding(source=source)]), ReportFormat.SARIF))["runs"]
+    (rule,) = run["tool"]["driver"]["rules"]
+    assert rule.get("helpUri") == told
+    assert rule["id"] == "key-is-harmed"
+    assert rule["name"] == "KeyIsHarmed"
+    assert rule["properties"]["tags"] == ["security", "EKM-33"]
+
+
+@pytest.mark.parametrize(("over", "omitted"), [(-1, None), (0, None), (1, 1), (MAX_RESULTS + 7, MAX_RESULTS + 7)])
+def test_sarif_counts_what_it_leaves_out_and_leaves_out_the_last(over: int, omitted: int | None) -> None:
+    count = MAX_RESULTS + over
+    found = report([finding(), *[noted()] * (count - 2)], waived=(waived(finding(address="aws_kms_alias.a")),))
+    (run,) = json.loads(render(found, ReportFormat.SARIF))["runs"]
+    assert len(run["results"]) == min(count, MAX_RESULTS)
+    assert run.get("properties") == (None if omitted is None else {"omitted": omitted})
+    assert run["results"][0]["ruleId"] == "key-is-harmed"
+    assert ("suppressions" in run["results"][-1]) is (omitted is None)
+
+
+def test_the_same_finding_in_another_place_or_of_another_rule_has_another_fingerprint() -> None:
+    found = report([finding(), finding(address="aws_kms_key.other"), finding(policy="key-is-hurt"), finding()])
+    (run,) = json.loads(render(found, ReportFormat.SARIF))["runs"]
+    first, *others, again = [result["partialFingerprints"]["keyturnFinding/v1"] for result in run["results"]]
+    assert len({first, *others}) == 3
+    assert again == first
+    entries = json.loads(render(found, ReportFormat.GITLAB))
+    assert [entry["fingerprint"] for entry in entries] == [first, *others, first]
+
+
+def test_junit_has_a_case_for_all_that_was_found_waived_and_not_exercised() -> None:
+    whole = report(
+        [finding(), noted()],
+        waived=tuple(waived(finding(address=f"aws_kms_alias.{name}")) for name in "ab"),
+        not_exercised=("alias-moved-back", "key-is-lost", "key-is-new"),
+    )
+    (suite,) = ET.fromstring(render(whole, ReportFormat.JUNIT))  # noqa: S314 - our own output
+    counts = {name: suite.get(name) for name in ("name", "tests", "failures", "errors", "skipped")}
+    assert counts == {"name": "keyturn review", "tests": "7", "failures": "1", "errors": "0", "skipped": "5"}
+    told = [(case.get("classname"), case.get("name"), case[0].tag, case[0].get("message")) for case in suite]
+    reason = "waived until 2999-01-01 by Ada: replaced by hand"
+    idle = "nothing in the plan exercised this rule"
+    assert told == [
+        ("keyturn.key-is-harmed", "aws_kms_key.generation_1", "failure", "generation 1: it is harmed"),
+        ("keyturn.key-is-odd", "aws_kms_key.generation_1", "system-out", None),
+        ("keyturn.key-is-harmed", "aws_kms_alias.a", "skipped", reason),
+        ("keyturn.key-is-harmed", "aws_kms_alias.b", "skipped", reason),
+        ("keyturn.alias-moved-back", "(the plan)", "skipped", idle),
+        ("keyturn.key-is-lost", "(the plan)", "skipped", idle),
+        ("keyturn.key-is-new", "(the plan)", "skipped", idle),
+    ]
+    assert suite[0][0].text == "Nothing can be read without it.\nInstead: Leave it alone."
+    assert suite[1][0].text == "low: generation 1: it is harmed"
