@@ -13,7 +13,7 @@ from engine.review.plan_reader import read_plan
 from engine.review.resources import Moment
 from engine.review.values import UNKNOWN
 from tests.engine.review.declarations import declaration
-from tests.engine.review.plan_builder import PlanBuilder, key_arn, key_id
+from tests.engine.review.plan_builder import CUSTOMER, PlanBuilder, key_arn, key_id
 
 KEY, GRANT, REPLICA = "aws_kms_key", "aws_kms_grant", "aws_kms_replica_key"
 
@@ -149,6 +149,24 @@ def test_a_choice_of_two_resources_of_one_id_is_uncertain() -> None:
     references[1:3] = []
     (attached,) = build_custody(read_plan("plan.json", plan.data())).keys[f"{KEY}.twin"].grants
     assert attached.belongs(f"{KEY}.twin", Moment.PLANNED) is True
+    assert attached.belongs(f"{KEY}.twin", Moment.RECORDED) is UNKNOWN  # what referred to it then is not told
+
+
+def test_a_key_that_drifted_is_one_by_its_arn_and_by_its_id() -> None:
+    for name in (key_arn(1), key_id(1)):
+        plan = (
+            PlanBuilder().add(KEY, 1).drifted(KEY, 1, {"description": "before"}).add(GRANT, 1, before={"key_id": name})
+        )
+        ((address, key),) = build_custody(read_plan("plan.json", plan.data())).keys.items()
+        assert [attached.belongs(address, moment) for attached in key.grants for moment in Moment] == [True] * 3
+
+
+def test_a_new_key_whose_arn_the_plan_tells_has_it() -> None:
+    names = {"arn": key_arn(1), "key_id": key_id(1)}
+    (key,) = build_custody(
+        read_plan("plan.json", PlanBuilder().add(KEY, 1, ("create",), after=names).data())
+    ).keys.values()
+    assert (key.arn, key.key_id, key.account_id) == (key_arn(1), key_id(1), CUSTOMER)
 
 
 def test_keys_that_are_sensitive_are_told_apart_by_number() -> None:
