@@ -58,7 +58,7 @@ class Access:
     Attributes:
         actions: What was asked.
         answers: The answers, in the same order.
-        denied: Whether an explicit Deny makes the answer what it is: without it, it would be better.
+        denied: Whether it is an explicit Deny that makes the answer a NO.
         grounds: What an answer that depends hangs on; nothing for the others.
         reach: The answers together; found once, for one access is that to thousands of keys.
     """

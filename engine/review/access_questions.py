@@ -29,8 +29,6 @@ _ANY_VALUE_WILL_DO = frozenset(
     {"stringequals", "stringlike", "stringequalsignorecase", "arnequals", "arnlike", "ipaddress"}
 )
 _MOST_PARTS = 200
-_WORSE = (Answer.NO, Answer.DEPENDS)
-_RANK = {Verdict.YES: 0, Verdict.DEPENDS: 1, Verdict.NO: 2}
 
 
 def ask_access(
@@ -73,8 +71,8 @@ def ask_access(
         high = low if same else _decide(most, possible, caller, request)
         answer = _between(low, high)
         answers.append(answer)
-        better = _decide(without_denial, certain, caller, request) if answer in _WORSE else None
-        denied.append(better is not None and low is not None and _rank(better) < _rank(low))
+        allowed = _decide(without_denial, certain, caller, request) if answer is Answer.NO else None
+        denied.append(allowed is not None and allowed.verdict is not Verdict.NO)
         if answer is not Answer.DEPENDS or readings[0] is None:
             grounds.append(NO_GROUNDS)
             continue
@@ -183,10 +181,6 @@ def _canonical(statement: dict[str, Any]) -> frozenset[Hashable]:
 def _with_value(statement: dict[str, Any], operator: str, key: str, value: Any) -> dict[str, Any]:
     conditions = statement["Condition"]
     return {**statement, "Condition": {**conditions, operator: {**conditions[operator], key: value}}}
-
-
-def _rank(decision: Decision) -> int:
-    return _RANK[decision.verdict]
 
 
 def _excess(
