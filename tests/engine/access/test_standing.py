@@ -219,6 +219,8 @@ def test_whom_a_deny_means(principal: object, who: str, expected: Verdict) -> No
         ([ADMIN, root(OWNER)], ADMIN, DEPENDS),
         ([ADMIN, ADMIN_SESSION], ADMIN_SESSION, NO),
         ([ADMIN, root(OWNER)], BOB, NO),
+        ([BOB, root(OWNER)], ADMIN, NO),
+        ([ADMIN_SESSION, root(OWNER)], ADMIN, DEPENDS),
         ([root(OTHER)], BOB, NO),
         (["AIDACKCEVSQ6C2EXAMPLE", root(OWNER)], BOB, DEPENDS),
         (["AIDACKCEVSQ6C2EXAMPLE"], BOB, DEPENDS),
