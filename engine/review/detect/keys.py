@@ -80,8 +80,8 @@ def _leaves(context: Context, subject: Subject) -> Told:
     if how == "stays":
         return EventKind.KEY_LEAVES
     reason = _REASONS.get(resource.reason or "", "") if resource is not None else ""
-    window = subject.key.at(Moment.OBSERVED) or subject.key.at(Moment.RECORDED)
-    days = None if window is None else window.number("deletion_window_in_days")
+    observed = subject.key.at(Moment.OBSERVED)
+    days = None if observed is None else observed.number("deletion_window_in_days")
     return key_event(
         subject,
         EventKind.KEY_LEAVES,
