@@ -163,7 +163,8 @@ def test_a_policy_that_may_be_either_keys_makes_both_uncertain() -> None:
     assert [(f.policy, f.outcome.value) for f in report.blocking] == [("vendor-access-lost", "unknown")] * 2
 
 
-def test_evidence_of_another_tenant_is_refused() -> None:
-    foreign = replace(proof({1: "released"}), tenant="southwind")
-    with pytest.raises(UntrustedError, match="southwind"):
+@pytest.mark.parametrize("tenant", ["southwind", "eastwind"])
+def test_evidence_of_another_tenant_is_refused(tenant: str) -> None:
+    foreign = replace(proof({1: "released"}), tenant=tenant)
+    with pytest.raises(UntrustedError, match=tenant):
         review_plan("p", PlanBuilder().data(), declaration(), proof=foreign)
