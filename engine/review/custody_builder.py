@@ -197,7 +197,7 @@ class _Builder:
                 policies=tuple(policies_of.get(address, ())),
                 grants=tuple(grants_of.get(address, ())),
                 primary=self._primary(resource),
-                hidden=resource.marked_sensitive("arn"),
+                hidden=any(resource.marked_sensitive(name) for name in ("arn", "id", "key_id")),
             )
         for key_id, name in self._named.items():
             arn = name if ":" in name else None

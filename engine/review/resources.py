@@ -53,7 +53,6 @@ class Resource:
         reason: Terraform's `action_reason`, or None.
         importing: Whether the object is taken over from AWS by an import.
         deferred: Why the change is put off, or None.
-        told: Whether the plan's changes tell of it; false for what the prior state or the drift alone shows.
         recorded: Its attributes as recorded, or None where there was nothing.
         observed: Its attributes as observed, or None where there is nothing.
         planned: Its attributes as planned, or None where nothing will be left.
@@ -70,7 +69,6 @@ class Resource:
     reason: str | None
     importing: bool
     deferred: str | None
-    told: bool
     recorded: Attributes | None
     observed: Attributes | None
     planned: Attributes | None
@@ -152,7 +150,6 @@ def _of_change(change: ResourceChange, drifted: ResourceChange | None) -> Resour
         reason=change.reason,
         importing=change.importing,
         deferred=change.deferred,
-        told=True,
         recorded=change.before if drifted is None else drifted.before,
         observed=change.before,
         planned=change.after,
@@ -172,7 +169,6 @@ def _of_drift(drifted: ResourceChange) -> Resource:
         reason=None,
         importing=False,
         deferred=None,
-        told=False,
         recorded=drifted.before,
         observed=drifted.after,
         planned=drifted.after,
@@ -192,7 +188,6 @@ def _of_state(entry: StateResource) -> Resource:
         reason=None,
         importing=False,
         deferred=None,
-        told=False,
         recorded=entry.values,
         observed=entry.values,
         planned=entry.values,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -17,6 +18,7 @@ from tests.engine.review.plan_builder import (
     PlanBuilder,
     document,
     key_arn,
+    key_id,
     root,
     statement,
 )
@@ -127,6 +129,53 @@ def test_a_sensitive_arn_is_not_reported() -> None:
     assert review_plan("p", plan.data(), declaration()).keys[0].key_arn == key_arn(1)
     plan.changes[0]["change"]["before_sensitive"] = {"arn": True}
     assert review_plan("p", plan.data(), declaration()).keys[0].key_arn is None
+
+
+@pytest.mark.parametrize("sensitive", [{"arn": True}, {"id": True}, {"key_id": True}, True])
+@pytest.mark.parametrize("side", ["before_sensitive", "after_sensitive"])
+@pytest.mark.parametrize("gone", [True, False])
+def test_an_arn_that_was_sensitive_when_last_applied_is_not_reported(gone: bool, side: str, sensitive: Any) -> None:
+    plan = PlanBuilder()
+    if not gone:
+        plan.add(KEY, 1)
+    plan.drifted(KEY, 1, gone=gone)
+    assert review_plan("p", plan.data(), declaration()).keys[0].key_arn == key_arn(1)
+    plan.drift[0]["change"][side] = sensitive
+    hidden = side == "before_sensitive"
+    assert (review_plan("p", plan.data(), declaration()).keys[0].key_arn is None) is hidden
+
+
+@pytest.mark.parametrize(
+    ("plan", "effect"),
+    [
+        (PlanBuilder().add(KEY, 1), "keeps"),
+        (PlanBuilder(complete=False).known(KEY, 1), "keeps"),
+        (PlanBuilder().add(KEY, 1, importing=key_id(1)), "changes"),
+        (PlanBuilder().add(KEY, 1, previous_address="aws_kms_key.former"), "changes"),
+        (PlanBuilder().add(KEY, 1).drifted(KEY, 1, {"description": "former"}), "changes"),
+        (PlanBuilder().add(KEY, 1).defer(), "changes"),
+        (PlanBuilder().add(KEY, 1, ("update",), after={"description": "other"}), "changes"),
+        (PlanBuilder().add(KEY, 1).add(GRANT, 1, ("update",), after={"name": "other"}), "changes"),
+        (PlanBuilder().add(KEY, 1, ("create",)), "creates"),
+        (PlanBuilder().add(KEY, 1, ("delete",)), "destroys"),
+        (PlanBuilder().add(KEY, 1, ("delete", "create")), "replaces"),
+        (PlanBuilder().add(KEY, 1, ("forget",)), "forgets"),
+        (PlanBuilder().drifted(KEY, 1, gone=True), "has lost"),
+    ],
+)
+def test_each_key_is_reported_with_what_the_plan_does_with_it(plan: PlanBuilder, effect: str) -> None:
+    (key,) = review_plan("p", plan.data(), declaration()).keys
+    assert (key.generation, key.role, key.effect) == (1, "current", effect)
+
+
+@pytest.mark.parametrize("former", [True, False], ids=["under its former address", "under its address"])
+def test_what_was_changed_outside_is_told_of_a_key_that_moves_too(former: bool) -> None:
+    disabled = {"is_enabled": False}
+    plan = PlanBuilder().add(KEY, 1, before=disabled, name="moved", previous_address="aws_kms_key.generation_1")
+    plan.drifted(KEY, 1, observed=disabled, name="generation_1" if former else "moved")
+    report = review_plan("p", plan.data(), declaration())
+    assert "key-disabled-outside" in {finding.policy for finding in report.blocking}
+    assert [key.address for key in report.keys] == ["aws_kms_key.moved"]
 
 
 @pytest.mark.parametrize("reason", ["drift", "instance_count_unknown"])
