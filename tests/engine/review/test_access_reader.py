@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engine.access import VENDOR_REQUIRED_ACTIONS, Caller, Grant, Request, Verdict, evaluate, parse_key_policy
+from engine.declaration import VendorNarrowing
 from engine.review.access_answers import Access, Answer, Reach
 from engine.review.access_reader import AccessReader
 from engine.review.planned_grants import PlannedGrant, planned_grant
@@ -206,3 +207,83 @@ def test_whether_anybody_may_is_unknown_where_the_two_readings_differ() -> None:
     assert ask(NOTHING_KNOWN) is Answer.UNKNOWN
     assert ask(known(allowed)) is Answer.YES
     assert ask(known(denied)) is Answer.NO
+
+
+WITHOUT_MFA: dict[str, Any] = {"Condition": {"Bool": {"aws:MultiFactorAuthPresent": "false"}}}
+BY_ROOT = statement({"AWS": root(CUSTOMER)}, "kms:*")
+BY_ROOT_PERHAPS = statement({"AWS": root(CUSTOMER)}, "kms:*", **WITHOUT_MFA)
+BY_A_ROLE = statement({"AWS": f"arn:aws:iam::{CUSTOMER}:role/KeyAdmin"}, "kms:*")
+BY_A_ROLE_PERHAPS = BY_A_ROLE | WITHOUT_MFA
+BY_NOBODY = statement({"AWS": root(VENDOR)}, USE)
+NOT_PUT = statement("*", "kms:PutKeyPolicy", "Deny")
+
+
+@pytest.mark.parametrize(
+    ("least", "most", "answer"),
+    [
+        ((BY_ROOT,), None, Answer.YES),
+        ((BY_ROOT_PERHAPS,), None, Answer.DEPENDS),
+        ((BY_NOBODY,), None, Answer.NO),
+        ((BY_ROOT, NOT_PUT), None, Answer.NO),
+        ((BY_ROOT_PERHAPS, BY_A_ROLE), None, Answer.YES),
+        ((BY_A_ROLE, BY_ROOT_PERHAPS), None, Answer.YES),
+        ((BY_ROOT_PERHAPS, BY_A_ROLE_PERHAPS), None, Answer.DEPENDS),
+        ((BY_A_ROLE_PERHAPS,), None, Answer.DEPENDS),
+        ((BY_ROOT,), (BY_ROOT, BY_A_ROLE), Answer.YES),
+        ((BY_NOBODY,), (BY_ROOT,), Answer.UNKNOWN),
+        ((BY_ROOT_PERHAPS,), (BY_ROOT,), Answer.UNKNOWN),
+        ((BY_ROOT, NOT_PUT), (NOT_PUT,), Answer.NO),
+        ((BY_ROOT,), (), Answer.YES),
+        ((BY_NOBODY,), (), Answer.UNKNOWN),
+        ((), (BY_NOBODY,), Answer.NO),
+        ((), (BY_ROOT,), Answer.UNKNOWN),
+    ],
+)
+def test_whether_anybody_of_the_owners_can_put_the_policy_is_told_by_the_best_of_them(
+    least: tuple[dict[str, Any], ...], most: tuple[dict[str, Any], ...] | None, answer: Answer
+) -> None:
+    """An empty reading stands for one of which nothing is known."""
+    texts = [document(*part) if part else None for part in (least, least if most is None else most)]
+    asked: dict[str, Any] = {"key_arn": key_arn(1), "key_account_id": CUSTOMER}
+    reader = AccessReader("aws")
+    assert reader.administrable(PolicyReading(*texts), **asked) is answer
+    assert reader.anybody_may("kms:PutKeyPolicy", PolicyReading(*texts), (), **asked) is answer
+
+
+def test_what_one_principal_may_is_told_of_a_policy_that_is_known_alone() -> None:
+    asked: dict[str, Any] = {"key_arn": key_arn(1), "key_account_id": CUSTOMER}
+    reader, by_root = AccessReader("aws"), document(BY_ROOT)
+    for policy, answer in (
+        (known(by_root), Answer.YES),
+        (PolicyReading(by_root, by_root + " "), Answer.UNKNOWN),
+        (PolicyReading(by_root, None), Answer.UNKNOWN),
+        (NOTHING_KNOWN, Answer.UNKNOWN),
+        (known("no policy"), Answer.UNKNOWN),
+    ):
+        assert reader.principal_answer(root(CUSTOMER), "kms:PutKeyPolicy", policy, **asked) is answer
+
+
+def test_only_the_vendors_calls_are_narrowed_by_what_is_declared_of_them() -> None:
+    tagged: dict[str, Any] = {"Condition": {"StringEquals": {"aws:PrincipalTag/service": "ekm"}}}
+    policy = known(document(*(statement({"AWS": root(a)}, USE, **tagged) for a in (CUSTOMER, VENDOR, OTHER))))
+    reader = AccessReader("aws", VENDOR, VendorNarrowing(principal_tags=(("service", "ekm"),)))
+    found = {
+        account: reader.access(account, ACTIONS, policy, (), key_arn=key_arn(1), key_account_id=CUSTOMER).reach
+        for account in ("100000000000", VENDOR, OTHER)
+    }
+    assert found == {"100000000000": Reach.NONE, VENDOR: Reach.FULL, OTHER: Reach.CONDITIONAL}
+    found_of_owner = reader.access(CUSTOMER, ACTIONS, policy, (), key_arn=key_arn(1), key_account_id=CUSTOMER)
+    assert found_of_owner.reach is Reach.CONDITIONAL
+
+
+@pytest.mark.parametrize("principal", ["arn:aws-cn:iam::210987654321:root", "arn:aws-us-gov:iam::210987654321:root"])
+@pytest.mark.parametrize("partition", ["aws", "aws-cn", "aws-us-gov"])
+@pytest.mark.parametrize("escaped", [False, True])
+def test_a_policy_of_another_partition_is_refused_and_one_of_its_own_is_not(
+    principal: str, partition: str, escaped: bool
+) -> None:
+    text = document(statement({"AWS": principal}, USE))
+    reader = AccessReader(partition)
+    refusal = reader.refusal(text.replace("arn:", "\\u0061rn:") if escaped else text)
+    own = principal.startswith(f"arn:{partition}:")
+    assert refusal == (None if own else f"it names principals of another AWS partition than {partition}, the key's")
