@@ -122,7 +122,9 @@ def test_nothing_known_is_unknown() -> None:
     assert _ask(NOTHING_KNOWN).reach is Reach.UNKNOWN
 
 
-@pytest.mark.parametrize("text", ["", "5", "[]", "{}", '{"Statement": 5}', '{"Statement": [5]}', "{", "[" * 100_000])
+@pytest.mark.parametrize(
+    "text", ["", "5", "[]", "{}", '{"Statement": 5}', '{"Statement": [5]}', "{", '"\\u0061"', "[" * 100_000]
+)
 def test_what_is_no_policy_is_unknown(text: str) -> None:
     assert parse_statements(text) is None
     assert _ask(known(text)).reach is Reach.UNKNOWN
@@ -229,6 +231,7 @@ NOT_PUT = statement("*", "kms:PutKeyPolicy", "Deny")
         ((BY_A_ROLE, BY_ROOT_PERHAPS), None, Answer.YES),
         ((BY_ROOT_PERHAPS, BY_A_ROLE_PERHAPS), None, Answer.DEPENDS),
         ((BY_A_ROLE_PERHAPS,), None, Answer.DEPENDS),
+        ((BY_ROOT_PERHAPS, BY_A_ROLE, BY_A_ROLE | {"Effect": "Deny"}), None, Answer.DEPENDS),
         ((BY_ROOT,), (BY_ROOT, BY_A_ROLE), Answer.YES),
         ((BY_NOBODY,), (BY_ROOT,), Answer.UNKNOWN),
         ((BY_ROOT_PERHAPS,), (BY_ROOT,), Answer.UNKNOWN),
