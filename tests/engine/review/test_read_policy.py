@@ -131,6 +131,16 @@ def test_a_policy_that_says_a_thing_twice_is_read_by_nobody(twice: str) -> None:
     assert reader.read(once) is not None
 
 
+@pytest.mark.parametrize("space", ["", " "])
+def test_however_often_a_thing_is_said_again_the_policy_is_read_by_nobody(space: str) -> None:
+    for again in range(80):
+        said = f'"Sid"{space}:"a",' * (again + 1)
+        statement = f'{{{said}"Effect":"Allow","Principal":"*","Action":"kms:*","Resource":"*"}}'
+        text = f'{{"Version":"2012-10-17","Statement":[{statement}]}}'
+        assert (parse_statements(text) is None) is (again > 0)
+        assert (PolicyTexts().read(text) is None) is (again > 0)
+
+
 @pytest.mark.parametrize("depth", [10, 100, 400, 600, 900, 990, 1_010, 1_023, 5_000])
 @pytest.mark.parametrize(("opening", "closing"), [('{"a":', "}"), ("[", "]")])
 def test_a_policy_nested_however_deeply_is_unknown_and_no_crash(depth: int, opening: str, closing: str) -> None:
