@@ -73,7 +73,7 @@ def ask_access(
         answers.append(answer)
         allowed = _decide(without_denial, certain, caller, request) if answer is Answer.NO else None
         denied.append(allowed is not None and allowed.verdict is not Verdict.NO)
-        if answer is not Answer.DEPENDS or readings[0] is None:
+        if answer is not Answer.DEPENDS:
             grounds.append(NO_GROUNDS)
             continue
         parts = [_Part(statement) for statement in statements] if parts is None else parts

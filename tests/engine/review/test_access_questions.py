@@ -259,3 +259,4 @@ def test_a_grant_that_may_be_there_makes_a_no_unknown(belongs: bool, answer: Ans
     assert _decrypt(grants=(_grant("Decrypt", belongs=belongs),)).answers == (answer,)
     certain = _grant("Decrypt")
     assert _decrypt(grants=(certain, _grant("Decrypt", belongs=belongs))).answers == (Answer.YES,)
+    assert _decrypt(grants=(_grant("Encrypt", belongs=belongs), certain)).answers == (Answer.YES,)
