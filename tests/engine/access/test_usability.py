@@ -146,5 +146,7 @@ def test_what_the_vendor_has_beyond_its_need_is_what_each_action_asked_for_itsel
 
 
 def test_an_account_that_is_none_is_refused_even_where_no_statement_allows_anything_in_excess() -> None:
-    with pytest.raises(InputError, match="12 digits"):
-        vendor_excess(POLICY, [], WHOLE_VENDOR, KEY, "not-an-account")
+    alone = parse_key_policy(document(allow(root(VENDOR), "kms:Decrypt")))
+    for policy in (POLICY, alone):
+        with pytest.raises(InputError, match="12 digits"):
+            vendor_excess(policy, [], WHOLE_VENDOR, KEY, "not-an-account")
