@@ -314,6 +314,20 @@ def test_the_region_of_a_resource_is_the_one_that_its_provider_is_set_to(region:
 
 
 @pytest.mark.parametrize(
+    ("written", "told"), [({"references": ["var.a"]}, True), ({}, True), ([{}], False), (None, False)]
+)
+def test_the_expression_of_an_attribute_is_told_where_it_is_one(written: Any, told: bool) -> None:
+    resource = _resource([]) | {"expressions": {"policy": written}}
+    data = resource | {"mode": "data", "name": "d"}
+    configuration = Configuration({"resources": [resource, data]})
+    expected = written if told else None
+    assert configuration.expression("", GRANT, "g", "policy") == expected
+    assert configuration.expression("", GRANT, "d", "policy", "data") == expected
+    for place in (("", GRANT, "d", "policy"), ("", GRANT, "g", "other"), ("module.m", GRANT, "g", "policy")):
+        assert configuration.expression(*place) is None
+
+
+@pytest.mark.parametrize(
     ("statement", "told"),
     [
         ([{"sid": {}}, {}], ({"sid": {}}, {})),

@@ -402,7 +402,7 @@ def test_a_type_of_another_provider_may_have_any_letters(kind: str) -> None:
 def test_modules_and_resources_may_be_named_like_a_kms_resource(where: str, kind: str, address: str) -> None:
     plan = _disguised(where, type=kind, address=address)
     read = read_plan("plan.json", json.dumps(plan).encode())
-    assert (*read.changes, *read.drift, *read.prior) == ()
+    assert (*read.changes, *read.foundations, *read.drift, *read.prior) == ()
     assert not read.stripped
     assert _review(plan).verdict is ReviewVerdict.PASS
 

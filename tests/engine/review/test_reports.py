@@ -12,6 +12,7 @@ import pytest
 
 import engine.review
 from engine.review import Report, render_json, render_text, review_plan
+from engine.review.formats import ReportFormat, render
 from engine.review.markdown_report import render_markdown
 from engine.review.report import JUDGED_BY_ITSELF, ReviewVerdict
 from engine.review.rules import Outcome, Severity
@@ -83,6 +84,8 @@ def test_the_text_says_verdict_reason_impact_and_what_to_do() -> None:
 def test_colour_is_the_callers_choice() -> None:
     report = _deletion()
     assert "\x1b[" not in render_text(report)
+    assert render(report, ReportFormat.TEXT) == render_text(report)
+    assert render(report, ReportFormat.TEXT, colour=True) == render_text(report, colour=True)
     assert "\x1b[31;1mBLOCK\x1b[0m" in render_text(report, colour=True)
 
 
