@@ -69,11 +69,12 @@ def same_policy(first: str | None, second: str | None) -> bool:
 
 def _event(subject: Subject, what: str, *, reverted: Fact, address: str | None = None) -> Told:
     words = {"policy": "its key policy", "state": "whether it is enabled", "grant": "a grant"}
+    then = "the plan changes it back" if reverted is True else "the plan leaves it so"
     return key_event(
         subject,
         EventKind.DRIFT,
         {},
         address=address,
         what=words[what],
-        then="the plan changes it back" if reverted is True else "the plan leaves it so",
+        then="it is not known yet what the plan makes of it" if reverted is UNKNOWN else then,
     )
