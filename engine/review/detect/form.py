@@ -102,26 +102,34 @@ def _region_shown(context: Context, key: Key, planned: Attributes) -> str:
 
 def _origin(key: Key, planned: Attributes, declared: DeclaredGeneration) -> Fact:
     kind = "" if key.resource is None else key.resource.type
-    external = kind in _EXTERNAL_TYPES
-    if external is not (declared.origin is Origin.EXTERNAL):
+    if (kind in _EXTERNAL_TYPES) is not (declared.origin is Origin.EXTERNAL):
         return "wrong"
-    if kind != _KMS_KEY:
-        return "right"
+    found: list[Fact] = [] if is_replica(key) else [_regions(planned, declared)]
+    if kind == _KMS_KEY:
+        found += [_store(planned, declared), _external_key(planned, declared)]
+    return "wrong" if "wrong" in found else next((fact for fact in found if fact is UNKNOWN), "right")
+
+
+def _regions(planned: Attributes, declared: DeclaredGeneration) -> Fact:
+    """Whether the key is a multi-Region one as declared; where the code does not say, the provider makes none."""
+    multi_region = planned.flag("multi_region")
+    if multi_region is UNKNOWN and declared.multi_region:
+        return UNKNOWN
+    return "right" if (multi_region is True) is declared.multi_region else "wrong"
+
+
+def _store(planned: Attributes, declared: DeclaredGeneration) -> Fact:
     store = planned.text("custom_key_store_id")
-    wanted = declared.custom_key_store_id
     if store is UNKNOWN:
         return UNKNOWN
-    if store is None and declared.origin in (Origin.AWS_CLOUDHSM, Origin.EXTERNAL_KEY_STORE):
+    in_store = declared.origin in (Origin.AWS_CLOUDHSM, Origin.EXTERNAL_KEY_STORE)
+    if (store is not None) is not in_store:
         return "wrong"
-    if store is not None and (declared.origin is Origin.AWS_KMS or (wanted is not None and wanted != store)):
-        return "wrong"
-    external_key = planned.text("xks_key_id")
-    if external_key is not UNKNOWN and declared.xks_key_id is not None and external_key != declared.xks_key_id:
-        return "wrong"
-    multi_region = planned.flag("multi_region")
-    if isinstance(multi_region, bool) and multi_region is not declared.multi_region:
-        return "wrong"
-    return "right"
+    return "right" if declared.custom_key_store_id in (None, store) else "wrong"
+
+
+def _external_key(planned: Attributes, declared: DeclaredGeneration) -> Fact:
+    return "right" if declared.xks_key_id is None else _right(planned.text("xks_key_id"), declared.xks_key_id)
 
 
 def _place(context: Context, key: Key, declared: DeclaredGeneration | None) -> Fact:
@@ -213,7 +221,7 @@ def _material(context: Context, subject: Subject) -> Iterator[Told]:
         subject,
         EventKind.KEY_MATERIAL,
         {
-            "in_clear": isinstance(material, str) and bool(material),
+            "in_clear": UNKNOWN if material is UNKNOWN else isinstance(material, str) and bool(material),
             "changed": material is UNKNOWN or material != was,
             "days_left": days_left,
         },
