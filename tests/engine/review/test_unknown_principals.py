@@ -285,14 +285,23 @@ def test_a_document_of_which_less_is_told_than_it_holds_leaves_the_policy_unknow
     assert ("vendor-access-lost", "unknown") in _blocking(plan)
 
 
+def _made_anew(plan: dict[str, Any]) -> dict[str, Any]:
+    """The plan, in which the key is new."""
+    key = next(change for change in plan["resource_changes"] if change["type"] == KEY)
+    for name in ("arn", "id", "key_id"):
+        key["change"]["after_unknown"][name] = key["change"]["after"].pop(name) is not None
+    key["change"] |= {"actions": ["create"], "before": None}
+    return plan
+
+
+def test_a_new_key_may_be_opened_to_anybody_too() -> None:
+    findings = _review(_made_anew(_role_in_a_document({}, "name"))).findings
+    assert ("public-key-policy", "unknown") in [(finding.policy, finding.outcome.value) for finding in findings]
+
+
 def test_a_new_key_is_not_opened_to_others_either_and_to_its_owners_new_role_it_is() -> None:
     for provider, told in (OTHERS, BLOCKED), ({}, []):
-        plan = _role_in_a_document(provider)
-        key = next(change for change in plan["resource_changes"] if change["type"] == KEY)
-        for name in ("arn", "id", "key_id"):
-            key["change"]["after_unknown"][name] = key["change"]["after"].pop(name) is not None
-        key["change"] |= {"actions": ["create"], "before": None}
-        assert _told_of_others(plan) == told
+        assert _told_of_others(_made_anew(_role_in_a_document(provider))) == told
 
 
 @pytest.mark.parametrize(("taken", "told"), [("arn", BLOCKED), ("unique_id", BLOCKED), ("name", [])])
