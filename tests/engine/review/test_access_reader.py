@@ -179,6 +179,32 @@ def test_a_constraint_makes_a_grant_depend_on_the_request() -> None:
     assert _ask(known(POLICIES["owner only"]), (grant,)).with_answer(Answer.DEPENDS) == ("kms:Decrypt",)
 
 
+def _constrained(*blocks: Any) -> Access:
+    attributes = Attributes(grant_attributes(1, operations=["Decrypt"], constraints=list(blocks)))
+    grant = planned_grant("g", attributes, belongs=True, account_id=VENDOR)
+    return _ask(known(POLICIES["owner only"]), (grant,))
+
+
+@pytest.mark.parametrize("kind", ["encryption_context_equals", "encryption_context_subset"])
+def test_each_kind_of_constraint_makes_a_grant_depend_on_the_request(kind: str) -> None:
+    block = {"encryption_context_equals": None, "encryption_context_subset": None}
+    assert _constrained(block).with_answer(Answer.YES) == ("kms:Decrypt",)
+    assert _constrained(block | {kind: {}}).with_answer(Answer.YES) == ("kms:Decrypt",)
+    assert _constrained(block | {kind: {"tenant": "northwind"}}).with_answer(Answer.DEPENDS) == ("kms:Decrypt",)
+
+
+@pytest.mark.parametrize("blocks", [({}, {}), ("x",), ({"encryption_context_subset": {"tenant": "x"}}, {}), (None,)])
+def test_constraints_of_another_form_than_the_providers_give_nothing_for_certain(blocks: tuple[Any, ...]) -> None:
+    assert _constrained(*blocks).with_answer(Answer.UNKNOWN) == ("kms:Decrypt",)
+
+
+def test_the_order_of_a_constraints_pairs_means_nothing() -> None:
+    pairs = {"tenant": "northwind", "product": "microsoft365"}
+    one, other = ({"encryption_context_equals": dict(order)} for order in (pairs.items(), reversed(pairs.items())))
+    assert _constrained(one).grounds == _constrained(other).grounds
+    assert _constrained(one).grounds != _constrained({"encryption_context_equals": {"tenant": "northwind"}}).grounds
+
+
 def test_a_deny_is_told_as_such() -> None:
     access = _ask(known(POLICIES["vendor denied"]))
     denied = [action for action, flag in zip(access.actions, access.denied, strict=True) if flag]

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
 from engine.review import Report, ReviewVerdict, review_plan
 from engine.review.custody_builder import build_custody
+from engine.review.declared import Declared
+from engine.review.examination import make_context
 from engine.review.plan_reader import read_plan
 from tests.engine.review.declarations import declaration, proof
 from tests.engine.review.plan_builder import (
@@ -244,6 +247,16 @@ def test_a_key_that_only_a_grant_names_is_known_by_its_arn() -> None:
     report = review_plan("p", bare, declared)
     assert _blocked(report)
     assert [key.generation for key in report.keys] == [1]
+
+
+@pytest.mark.parametrize("name", [key_arn(1), key_id(1)], ids=["its ARN", "its id"])
+def test_evidence_proves_of_a_key_what_it_knows_of_the_generation_by_its_arn_or_by_its_id(name: str) -> None:
+    plan = PlanBuilder().add(GRANT, 1, DELETED, before={"key_id": name})
+    proved = proof({1: "retired"})
+    declared = Declared(declaration(), None, proved)
+    context = make_context(read_plan("p", plan.data()), declared, datetime(2030, 1, 1, tzinfo=UTC))
+    (subject,) = context.subjects.values()
+    assert (subject.number, subject.proof) == (1, proved.of_number(1))
 
 
 def test_a_grant_whose_key_cannot_be_told_gives_no_certain_access() -> None:
