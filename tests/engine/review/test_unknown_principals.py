@@ -78,10 +78,17 @@ CALLERS: dict[str, tuple[dict[str, Any], bool]] = {
         {"assume_role": [*_assuming(ANOTHERS)["assume_role"], *_assuming(MINE)["assume_role"]]},
         False,
     ),
+    "two roles in a row, the first of the account": (
+        {"assume_role": [*_assuming(MINE)["assume_role"], *_assuming(ANOTHERS)["assume_role"]]},
+        False,
+    ),
+    "no role after all": ({"assume_role": []}, False),
     "an ARN that is none": (_assuming("deploy"), False),
     "a role by a variable": (BY_A_VARIABLE, False),
     "that, in the account alone": (BY_A_VARIABLE | {"allowed_account_ids": {"constant_value": [CUSTOMER]}}, True),
     "that, in two accounts": (BY_A_VARIABLE | {"allowed_account_ids": {"constant_value": [CUSTOMER, OTHER]}}, False),
+    "in no account": ({"allowed_account_ids": {"constant_value": []}}, True),
+    "in an account that is no text": ({"allowed_account_ids": {"constant_value": [123456789012]}}, True),
     "in another account alone": ({"allowed_account_ids": {"constant_value": [OTHER]}}, False),
     "by way of a FIPS endpoint": ({"use_fips_endpoint": {"constant_value": True}}, True),
 }
@@ -131,6 +138,33 @@ def test_two_providers_that_read_alike_may_be_two_accounts(told: bool) -> None:
     ]
 
 
+@pytest.mark.parametrize(("modules", "told"), [(("module.a", "module.b"), True), (("module.a", "module.a"), False)])
+def test_two_providers_of_modules_are_alike_where_they_are_of_the_same_one(
+    modules: tuple[str, str], told: bool
+) -> None:
+    plan = _with_new_role("grantee_principal", BY_A_VARIABLE)
+    providers = plan["configuration"]["provider_config"]
+    providers["aws"]["expressions"] = BY_A_VARIABLE
+    providers["aws"]["module_address"], providers["aws.other"]["module_address"] = modules
+    assert bool(_review(plan).findings) is told
+
+
+def test_whose_provider_has_the_name_that_sorts_first_means_nothing() -> None:
+    plan = _with_new_role("grantee_principal", _assuming(ANOTHERS))
+    for resource in plan["configuration"]["root_module"]["resources"]:
+        resource["provider_config_key"] = "b" if resource["provider_config_key"] == "aws" else "a"
+    providers = plan["configuration"]["provider_config"]
+    providers |= {"b": providers.pop("aws"), "a": providers.pop("aws.other")}
+    assert [finding.outcome.value for finding in _review(plan).findings] == ["unknown"]
+
+
+def test_of_a_key_whose_provider_the_plan_does_not_tell_nothing_is_the_owners() -> None:
+    for provider in (_assuming(ANOTHERS), _assuming(MINE), {}):
+        plan = _with_new_role("grantee_principal", provider or {"region": {"constant_value": "eu-west-1"}})
+        del plan["configuration"]["provider_config"]["aws"]
+        assert [finding.outcome.value for finding in _review(plan).findings] == ["unknown"]
+
+
 def test_the_name_of_a_role_may_stand_in_the_arn_of_any_account() -> None:
     findings = _review(_with_new_role("grantee_principal", taken="name")).findings
     assert [(finding.policy, finding.outcome.value) for finding in findings] == [
@@ -161,6 +195,7 @@ def _role_in_a_document(provider: dict[str, Any], taken: str = "arn", **statemen
     ("provider", "taken", "told"),
     [
         ({"region": {"constant_value": "eu-west-1"}}, "arn", set()),
+        (_assuming(MINE), "arn", set()),
         (
             {"assume_role": [{"role_arn": {"constant_value": "x"}}]},
             "arn",
@@ -168,7 +203,7 @@ def _role_in_a_document(provider: dict[str, Any], taken: str = "arn", **statemen
         ),
         ({}, "name", {"public-key-policy", "vendor-overprivileged"}),
     ],
-    ids=["in another Region", "with other credentials", "by its name"],
+    ids=["in another Region", "in the account", "with other credentials", "by its name"],
 )
 def test_a_new_role_in_a_policy_document_is_the_owners_only_where_the_owner_makes_it(
     provider: dict[str, Any], taken: str, told: set[str]
@@ -299,6 +334,24 @@ def test_a_new_key_may_be_opened_to_anybody_too() -> None:
     assert ("public-key-policy", "unknown") in [(finding.policy, finding.outcome.value) for finding in findings]
 
 
+def test_a_document_with_more_or_fewer_statements_than_are_configured_tells_nothing_of_its_roles() -> None:
+    for more in (1, -1):
+        plan = _role_in_a_document(OTHERS)
+        change = next(change for change in plan["resource_changes"] if change["mode"] == "data")["change"]
+        for part in (change["after"], change["after_unknown"]):
+            part["statement"] = [part["statement"][0], *part["statement"]] if more > 0 else part["statement"][1:]
+        assert _told_of_others(plan) == []
+
+
+def test_a_statement_that_cannot_be_read_may_allow_anything() -> None:
+    plan = _role_in_a_document(OTHERS)
+    read = next(change for change in plan["resource_changes"] if change["mode"] == "data")["change"]
+    read["after"]["statement"][2] = "x"
+    assert _told_of_others(plan) == BLOCKED
+    read["after_unknown"]["statement"] = []
+    assert _told_of_others(plan) == []
+
+
 def test_a_new_key_is_not_opened_to_others_either_and_to_its_owners_new_role_it_is() -> None:
     for provider, told in (OTHERS, BLOCKED), ({}, []):
         assert _told_of_others(_made_anew(_role_in_a_document(provider))) == told
@@ -333,9 +386,10 @@ def test_a_separate_policy_of_which_a_role_of_others_is_a_part_is_told_too() -> 
 
 def test_credentials_that_the_plan_does_not_tell_are_nobody_elses_yet() -> None:
     """Terraform before 1.1 names a provider that is passed to a module so, and a first deployment must not be hit."""
-    plan = _role_in_a_document(OTHERS)
-    del plan["configuration"]["provider_config"]["aws.other"]
-    assert _told_of_others(plan) == []
+    for name in ("aws", "aws.other"):
+        plan = _role_in_a_document(OTHERS)
+        del plan["configuration"]["provider_config"][name]
+        assert _told_of_others(plan) == []
     plan = _role_in_a_document({"profile": {"references": ["var.profile"]}})
     providers = plan["configuration"]["provider_config"]
     providers["aws"]["expressions"] = {"profile": {"references": ["var.profile"]}}
