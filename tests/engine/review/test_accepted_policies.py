@@ -12,9 +12,10 @@ from hypothesis import strategies as st
 from engine.access import VENDOR_REQUIRED_ACTIONS, Caller, Request, Verdict, evaluate, parse_key_policy
 from engine.errors import InputError
 from engine.review import ReviewVerdict, review_plan
+from engine.review.accepted_policies import takes_statement
 from engine.review.access_answers import Answer
 from engine.review.access_reader import AccessReader
-from engine.review.policy_reading import known
+from engine.review.policy_reading import PolicyReading, known
 from tests.engine.review.declarations import declaration
 from tests.engine.review.plan_builder import (
     CUSTOMER,
@@ -225,3 +226,105 @@ def test_an_identity_of_any_kind_that_a_policy_comes_to_name_is_told() -> None:
     policy = document(OWNER, FOR_VENDOR, statement({"AWS": "ANPAEXAMPLEEXAMPLE12"}, USE))
     report = _changed(document(OWNER, FOR_VENDOR), policy)
     assert [finding.policy for finding in report.findings] == ["service-principal-allowed"]
+
+
+PLAIN = {"Sid": "x", "Effect": "Allow", "Principal": {"AWS": root(VENDOR)}, "Action": "kms:*", "Resource": "*"}
+
+
+@pytest.mark.parametrize(
+    ("changes", "takes"),
+    [
+        ({}, True),
+        ({"Principal": {"AWS": [VENDOR, root(OTHER)]}}, True),
+        ({"Action": ["kms:Decrypt", "kms:ReEncrypt*"]}, True),
+        ({"Condition": {"Bool": {"aws:MultiFactorAuthPresent": "true"}}}, True),
+        ({"Resource": key_arn(1)}, True),
+        ({"Effect": "Perhaps"}, False),
+        ({"Unknown": "x"}, False),
+        ({"Condition": "x"}, False),
+        ({"Resource": []}, False),
+        ({"Resource": 5}, False),
+        ({"Principal": {}}, False),
+        ({"Principal": {"AWS": []}}, False),
+        ({"Principal": {"AWS": None}}, False),
+        ({"Principal": {"AWS": "nobody"}}, False),
+        ({"Principal": {"AWS": ["nobody"]}}, False),
+        ({"Principal": {"AWS": [VENDOR, 5]}}, False),
+        ({"Principal": {"AWS": VENDOR, "Nobody": "x"}}, False),
+        ({"Action": []}, False),
+        ({"Action": None}, False),
+        ({"Action": 5}, False),
+        ({"Action": "decrypt"}, False),
+        ({"Action": ["decrypt"]}, False),
+        ({"Action": ["kms:Decrypt", 5]}, False),
+    ],
+    ids=str,
+)
+def test_a_statement_that_looks_plain_is_taken_where_all_of_it_is(changes: dict[str, Any], takes: bool) -> None:
+    for leave_out in ((), ("Sid",)):
+        part = {name: value for name, value in (PLAIN | changes).items() if name not in leave_out}
+        assert takes_statement(part) is takes
+        text = json.dumps({"Version": "2012-10-17", "Statement": [OWNER, part]})
+        assert (AccessReader("aws").statements(text) is not None) is takes
+
+
+@pytest.mark.parametrize(
+    ("head", "takes"),
+    [
+        ({}, True),
+        ({"Version": "2012-10-17"}, True),
+        ({"Version": "2008-10-17"}, True),
+        ({"Version": None, "Id": None}, True),
+        ({"Version": "2012-10-17", "Id": "x"}, True),
+        ({"Id": "x"}, True),
+        ({"Version": "2012-10-18"}, False),
+        ({"Version": "2012-10-17", "Id": 5}, False),
+        ({"Version": "2012-10-17", "Unknown": "x"}, False),
+        ({"Version": "2012-10-17", "Id": "x", "Unknown": "x"}, False),
+        ({"Version": "2012-10-18", "Id": "x"}, False),
+        ({"Unknown": "x"}, False),
+    ],
+    ids=str,
+)
+@pytest.mark.parametrize("spaces", [(",", ":"), (" ,", " :")], ids=["compact", "spaced"])
+def test_what_stands_beside_the_statements_is_taken_where_all_of_it_is(
+    head: dict[str, Any], takes: bool, spaces: tuple[str, str]
+) -> None:
+    text = json.dumps(head | {"Statement": [OWNER, FOR_VENDOR]}, separators=spaces)
+    assert (AccessReader("aws").statements(text) is not None) is takes
+    text = json.dumps(head | {"Statement": OWNER}, separators=spaces)
+    assert (AccessReader("aws").statements(text) is not None) is takes
+
+
+HERE, ELSEWHERE = {"Resource": key_arn(1)}, {"Resource": key_arn(2)}
+IN_REGION = {"Condition": {"StringEquals": {"aws:RequestedRegion": "us-east-1"}}}
+
+
+@pytest.mark.parametrize(
+    ("least", "most", "answers"),
+    [
+        (HERE, HERE, "yes no no"),
+        (ELSEWHERE, ELSEWHERE, "no yes no"),
+        (HERE, {}, "yes unknown unknown"),
+        (ELSEWHERE, {}, "unknown yes unknown"),
+        ({}, HERE, "yes unknown unknown"),
+        (IN_REGION, IN_REGION, "yes yes no"),
+        (IN_REGION, {}, "yes yes unknown"),
+        ({}, IN_REGION, "yes yes unknown"),
+        (IN_REGION, HERE, "yes unknown no"),
+        ({}, {}, "yes yes yes"),
+    ],
+)
+def test_a_key_is_told_from_others_where_either_reading_does(
+    least: dict[str, Any], most: dict[str, Any], answers: str
+) -> None:
+    reader = AccessReader("aws")
+    policy = PolicyReading(*(document(OWNER, FOR_VENDOR | part) for part in (least, most)))
+    asked = (key_arn(1), key_arn(2), key_arn(1, "eu-west-1"))
+    found = [
+        reader.access(VENDOR, ("kms:Decrypt",), policy, (), key_arn=arn, key_account_id=CUSTOMER).answers[0]
+        for arn in asked
+    ]
+    assert " ".join(answer.value for answer in found) == answers
+    new = reader.access(VENDOR, ("kms:Decrypt",), policy, (), key_arn=None, key_account_id=CUSTOMER).answers[0]
+    assert (new is Answer.YES) is (least == most == {})

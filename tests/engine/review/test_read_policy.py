@@ -15,7 +15,7 @@ from engine.review.access_reader import AccessReader
 from engine.review.policy_reading import known
 from engine.review.read_policy import PolicyTexts
 from engine.review.statements import parse_statements, principals_of
-from tests.engine.review.plan_builder import CUSTOMER, OTHER, VENDOR, key_arn, root
+from tests.engine.review.plan_builder import CUSTOMER, OTHER, VENDOR, document, key_arn, root, statement
 from tests.engine.review.test_access_reader import POLICY, STATEMENTS
 
 NUMBERS: list[Any] = [0, -1, 2**53 + 1, 2**63, 2**64, 2**70, -(2**70), 1.0, 1e30, 0.1, -0.0]
@@ -154,3 +154,47 @@ def test_a_policy_nested_however_deeply_is_unknown_and_no_crash(depth: int, open
             VENDOR, ("kms:Decrypt",), known(text), (), key_arn=None, key_account_id=CUSTOMER
         )
         assert [answer.value for answer in access.answers] == ["unknown"]
+
+
+@pytest.mark.parametrize("number", ["1", "1.5", "1e30", str(2**53 + 1), str(2**64), str(2**70), str(-(2**70))])
+@pytest.mark.parametrize("around", ["{}", "[{}]", '["x",{}]', "[[{}]]"])
+def test_a_number_in_a_condition_is_the_one_that_the_standard_library_reads(number: str, around: str) -> None:
+    condition = f'{{"NumericEquals":{{"kms:X":{around.replace("{}", number)},"aws:Y":"x"}}}}'
+    statement = f'{{"Effect":"Allow","Principal":"*","Action":"kms:*","Resource":"*","Condition":{condition}}}'
+    text = f'{{"Version":"2012-10-17","Statement":[{statement}]}}'
+    read = PolicyTexts().read(text)
+    assert (read is None) is _is_refused(text)
+    if read is not None:
+        assert _exactly(read.statements) == _exactly(parse_statements(text))
+
+
+NOT_OTHERS = {"Effect": "Allow", "NotPrincipal": {"AWS": OTHER}, "Action": "kms:Decrypt", "Resource": "*"}
+OF_THE_VENDOR = statement({"AWS": VENDOR}, "kms:Decrypt")
+OF_ALL = statement("*", "kms:Decrypt")
+OF_A_SERVICE = statement({"Service": "s3.amazonaws.com"}, "kms:Decrypt")
+DENIED = statement({"AWS": OTHER, "Service": "s3.amazonaws.com"}, "kms:Decrypt", "Deny")
+
+
+@pytest.mark.parametrize(
+    ("statements", "accounts", "denies", "outside", "everyone"),
+    [
+        ((OF_THE_VENDOR,), {VENDOR}, False, False, "none"),
+        ((OF_THE_VENDOR, DENIED), {VENDOR}, True, False, "none"),
+        ((DENIED, OF_THE_VENDOR), {VENDOR}, True, False, "none"),
+        ((OF_A_SERVICE, OF_THE_VENDOR), {VENDOR}, False, True, "none"),
+        ((OF_THE_VENDOR, OF_ALL), {VENDOR}, False, False, "wildcard"),
+        ((OF_ALL, OF_THE_VENDOR), {VENDOR}, False, False, "wildcard"),
+        ((OF_ALL, NOT_OTHERS), set(), False, False, "not_principal"),
+        ((NOT_OTHERS, OF_ALL), set(), False, False, "not_principal"),
+        ((NOT_OTHERS, OF_THE_VENDOR), {VENDOR}, False, False, "not_principal"),
+        ((OF_THE_VENDOR, statement("*", "kms:*", "Deny")), {VENDOR}, True, False, "none"),
+        ((OF_THE_VENDOR, NOT_OTHERS | {"Effect": "Deny"}), {VENDOR}, True, False, "none"),
+    ],
+)
+def test_whom_a_policy_allows_something_is_told_of_all_its_statements(
+    statements: tuple[dict[str, Any], ...], accounts: set[str], denies: bool, outside: bool, everyone: str
+) -> None:
+    policy = PolicyTexts().read(document(*statements))
+    assert policy is not None
+    found = (policy.accounts, policy.denies, policy.outside, policy.everyone)
+    assert found == (frozenset(accounts), denies, outside, everyone)

@@ -334,13 +334,16 @@ def test_a_new_key_may_be_opened_to_anybody_too() -> None:
     assert ("public-key-policy", "unknown") in [(finding.policy, finding.outcome.value) for finding in findings]
 
 
-def test_a_document_with_more_or_fewer_statements_than_are_configured_tells_nothing_of_its_roles() -> None:
-    for more in (1, -1):
-        plan = _role_in_a_document(OTHERS)
-        change = next(change for change in plan["resource_changes"] if change["mode"] == "data")["change"]
-        for part in (change["after"], change["after_unknown"]):
-            part["statement"] = [part["statement"][0], *part["statement"]] if more > 0 else part["statement"][1:]
-        assert _told_of_others(plan) == []
+@pytest.mark.parametrize("more", [1, 0, -1], ids=["more", "as many", "fewer"])
+def test_a_document_tells_of_its_roles_where_it_has_as_many_statements_as_are_configured(more: int) -> None:
+    plan = _role_in_a_document(OTHERS)
+    change = next(change for change in plan["resource_changes"] if change["mode"] == "data")["change"]
+    configured = next(r for r in plan["configuration"]["root_module"]["resources"] if r["mode"] == "data")
+    for part in (change["after"], change["after_unknown"], configured["expressions"]):
+        part["statement"].reverse()
+    for part in (change["after"], change["after_unknown"]):
+        part["statement"] = [*part["statement"], part["statement"][-1]][: 3 + more]
+    assert _told_of_others(plan) == ([] if more else BLOCKED)
 
 
 def test_a_statement_that_cannot_be_read_may_allow_anything() -> None:
