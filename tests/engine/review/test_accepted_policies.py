@@ -257,6 +257,9 @@ PLAIN = {"Sid": "x", "Effect": "Allow", "Principal": {"AWS": root(VENDOR)}, "Act
         ({"Action": "decrypt"}, False),
         ({"Action": ["decrypt"]}, False),
         ({"Action": ["kms:Decrypt", 5]}, False),
+        ({"Action": [5]}, False),
+        ({"Action": "decrypt", "Principal": {"AWS": "nobody"}}, False),
+        ({"Action": ["decrypt"], "Principal": {"AWS": ["nobody"]}}, False),
     ],
     ids=str,
 )

@@ -143,11 +143,14 @@ def test_however_often_a_thing_is_said_again_the_policy_is_read_by_nobody(space:
 
 @pytest.mark.parametrize("depth", [10, 100, 400, 600, 900, 990, 1_010, 1_023, 5_000])
 @pytest.mark.parametrize(("opening", "closing"), [('{"a":', "}"), ("[", "]")])
-def test_a_policy_nested_however_deeply_is_unknown_and_no_crash(depth: int, opening: str, closing: str) -> None:
+@pytest.mark.parametrize("version", ["2012-10-17", "2008-10-17"])
+def test_a_policy_nested_however_deeply_is_unknown_and_no_crash(
+    depth: int, opening: str, closing: str, version: str
+) -> None:
     deep = opening * depth + "1" + closing * depth
     for element in ("Condition", "Principal", "Sid"):
         statement = f'"Effect":"Allow","Principal":"*","Action":"kms:*","Resource":"*","{element}":{deep}'
-        text = f'{{"Version":"2012-10-17","Statement":[{{{statement}}}]}}'.replace(
+        text = f'{{"Version":"{version}","Statement":[{{{statement}}}]}}'.replace(
             '"Principal":"*",', "" if element == "Principal" else '"Principal":"*",'
         )
         access = AccessReader("aws", VENDOR).access(
