@@ -120,14 +120,15 @@ def _power(context: Context, key: Key, statements: list[dict[str, Any]]) -> str:
 
 def _grantee(subject: Subject, attached: Attached) -> Told:
     """A new grant to who is no account: an AWS service above all."""
-    will, was = attached.attributes(Moment.PLANNED), attached.attributes(Moment.OBSERVED)
+    key = subject.key
+    will, was = attached.attributes(Moment.PLANNED), _before(attached, key)
     grantee = None if will is None else will.text("grantee_principal")
     if will is None or not isinstance(grantee, str) or principal_account(grantee) is not None:
         return EventKind.OUTSIDE_PRINCIPALS
     operations = will.texts("operations")
     uses = not isinstance(operations, frozenset) or any(f"kms:{operation}" in _USING for operation in operations)
     before = frozenset() if was is None or was.text("grantee_principal") != grantee else was.texts("operations")
-    if not uses or attached.belongs(subject.key.address, Moment.PLANNED) is False or before == operations:
+    if not uses or attached.belongs(key.address, Moment.PLANNED) is False or before == operations:
         return EventKind.OUTSIDE_PRINCIPALS
     kind = "service" if _SERVICE.fullmatch(grantee) else "identity"
     facts: dict[str, Fact] = {"principal": kind, "power": "use"}
@@ -137,7 +138,7 @@ def _grantee(subject: Subject, attached: Attached) -> Told:
 
 def _retiring(context: Context, subject: Subject, attached: Attached) -> Told:
     key = subject.key
-    will, was = attached.attributes(Moment.PLANNED), attached.attributes(Moment.OBSERVED)
+    will, was = attached.attributes(Moment.PLANNED), _before(attached, key)
     if will is None or attached.belongs(key.address, Moment.PLANNED) is False or not _may_be_vendors(context, will):
         return EventKind.RETIRING_PRINCIPAL
     retiring = will.text("retiring_principal")
@@ -160,6 +161,11 @@ def _retiring(context: Context, subject: Subject, attached: Attached) -> Told:
         grant=attached.resource.address,
         principal=will.shown("retiring_principal"),
     )
+
+
+def _before(attached: Attached, key: Key) -> Attributes | None:
+    """What a grant was, where it was one on this very key: one that comes from another key is new to it."""
+    return attached.attributes(Moment.OBSERVED) if attached.belongs(key.address, Moment.OBSERVED) is True else None
 
 
 def _may_be_vendors(context: Context, attributes: Attributes) -> bool:

@@ -1,0 +1,58 @@
+"""The custom key stores that keys in scope live in, among other stores and other keys."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from engine.review import review_plan
+from tests.engine.review.declarations import declaration
+from tests.engine.review.plan_builder import PlanBuilder
+
+KEY, STORE = "aws_kms_key", "aws_kms_custom_key_store"
+IDENTIFIER = "cks-0123456789abcdef1"
+IN_IT: dict[str, Any] = {"custom_key_store_id": IDENTIFIER}
+DECLARED_IN_IT = {"origin": "AWS_CLOUDHSM", **IN_IT}
+UNTAGGED: dict[str, Any] = {"tags": None, "tags_all": {}}
+LOST = [("key-store-lost", "fail")]
+
+
+def beside(*actions: str) -> PlanBuilder:
+    """A key in a store, and another store before it in the plan."""
+    return PlanBuilder().add(STORE, 2, actions, name="another").add(KEY, 1, before=IN_IT)
+
+
+CASES: dict[str, tuple[PlanBuilder, dict[str, Any], list[tuple[str, str]]]] = {
+    "another store is destroyed": (beside("delete"), {}, []),
+    "beside a store that is untouched": (beside("no-op").add(STORE, 1, ("delete",)), {}, LOST),
+    "beside a store that is made": (beside("create").add(STORE, 1, ("delete",)), {}, LOST),
+    "of a key behind one that lives elsewhere": (
+        PlanBuilder().add(KEY, 2).add(KEY, 1, before=IN_IT).add(STORE, 1, ("delete",)),
+        {},
+        LOST,
+    ),
+    "of a key that lives there by its declaration": (
+        PlanBuilder().add(KEY, 1).add(STORE, 1, ("delete",)),
+        {"generation_1": DECLARED_IN_IT},
+        LOST,
+    ),
+    "of a key that the declaration says nothing of": (
+        PlanBuilder().add(KEY, 7, name="x", before={**UNTAGGED, **IN_IT}).add(STORE, 1, ("delete",)),
+        {},
+        LOST,
+    ),
+    "where no key lives in it": (PlanBuilder().add(KEY, 1).add(STORE, 1, ("delete",)), {}, []),
+    "a store without an id, where the key lives in none": (
+        PlanBuilder().add(KEY, 1).add(STORE, 1, ("delete",), before={"id": None}),
+        {},
+        [],
+    ),
+}
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_the_end_of_a_store_is_told_of_the_keys_in_it(name: str) -> None:
+    plan, declared, told = CASES[name]
+    findings = review_plan("p", plan.data(), declaration(2, **declared)).findings
+    assert [(finding.policy, finding.outcome.value) for finding in findings] == told
