@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from engine.review.custody_builder import build_custody
 from engine.review.detect.access import detect_access
 from engine.review.detect.aliases import detect_aliases
-from engine.review.detect.context import Context, bears_on_nothing, can_be_asked, is_new, stays
+from engine.review.detect.context import Context, bears_on_nothing, can_be_asked, is_new
 from engine.review.detect.declarations import detect_declarations
 from engine.review.detect.drift import detect_drift
 from engine.review.detect.form import detect_form
@@ -112,7 +112,7 @@ def key_report(context: Context, subject: Subject) -> KeyReport:
     effect = _EFFECTS.get(how)
     if effect is None:
         effect = "keeps" if key.untouched else ("creates" if is_new(key) else "changes")
-    unknown = key.arn is None or (is_new(key) and not stays(key))
+    unknown = key.arn is None or is_new(key)
     return KeyReport(
         address=printable(key.address, 1000),
         generation=subject.number,

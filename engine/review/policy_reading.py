@@ -177,11 +177,11 @@ def read_document(document: Attributes, own_principals: Mapping[tuple[int, int],
         return NOTHING_KNOWN
     if not isinstance(markers, list):
         markers = [markers] * len(statements)
-    if len(markers) < len(statements) or any(marker is True for marker in markers):
+    if len(markers) != len(statements) or any(marker is True for marker in markers):
         return NOTHING_KNOWN
     least: list[dict[str, Any]] = []
     most: list[dict[str, Any]] = []
-    for number, (entry, marker) in enumerate(zip(statements, markers, strict=False)):
+    for number, (entry, marker) in enumerate(zip(statements, markers, strict=True)):
         known_marker = marker if isinstance(marker, dict) else {}
         taken = _with_own_principals(entry, known_marker, number, own_principals or {})
         _take(*taken, least, most)

@@ -107,6 +107,8 @@ def test_the_wildcard_principal_is_the_wildcard() -> None:
         ([_block([], [])], [True]),
         ([_block([], [])], True),
         ([_block([], []), _block([], [])], [{}]),
+        ([_block([root(VENDOR)], USE)], [{}, {}]),
+        ([_block([root(VENDOR)], USE)], [{}, {"effect": True}]),
         ([_block([], [], principals=["x"])], [{}]),
         ([_block([], [], condition={"test": "x"})], [{}]),
     ],
@@ -130,3 +132,73 @@ def test_an_unknown_principal_of_the_configurations_own_is_the_owners() -> None:
     assert reading.certain
     assert _statements(reading.least)[0]["Principal"] == {"AWS": [ROLE]}
     assert not read_document(document, {(0, 1): ROLE}).certain
+
+
+@pytest.mark.parametrize(
+    ("blocks", "principal"),
+    [
+        ([("*", ["*"])], "*"),
+        ([("AWS", [ROLE]), ("*", ["*"])], "*"),
+        ([("*", ["x"])], {"*": ["x"]}),
+        ([("AWS", ["*"])], {"AWS": ["*"]}),
+        ([("AWS", ["*", ROLE])], {"AWS": ["*", ROLE]}),
+        ([("AWS", [ROLE]), ("AWS", [VENDOR])], {"AWS": [ROLE, VENDOR]}),
+        ([("Service", ["*"])], {"Service": ["*"]}),
+        ([("Federated", ["x"]), ("AWS", [VENDOR])], {"Federated": ["x"], "AWS": [VENDOR]}),
+        ([("AWS", None)], {"AWS": []}),
+        ([(None, ["*"])], {"None": ["*"]}),
+    ],
+)
+def test_blocks_of_principals_are_the_elements_that_terraform_makes_of_them(
+    blocks: list[tuple[str | None, list[str] | None]], principal: Any
+) -> None:
+    told = [{"type": kind, "identifiers": identifiers} for kind, identifiers in blocks]
+    reading = _read([_block([], USE, principals=told)], [{}])
+    assert _statements(reading.least)[0]["Principal"] == principal
+
+
+@pytest.mark.parametrize(
+    ("marker", "action", "resource"),
+    [
+        ({"resources": True}, ["kms:Decrypt"], "*"),
+        ({"resources": [True]}, ["kms:Decrypt"], "*"),
+        ({"not_resources": True}, ["kms:Decrypt"], "*"),
+        ({"actions": True}, "kms:*", ["arn:x"]),
+        ({"not_actions": True}, "kms:*", ["arn:x"]),
+        ({"condition": True}, ["kms:Decrypt"], ["arn:x"]),
+    ],
+)
+def test_what_is_not_known_is_widened_and_what_is_known_stays(marker: Any, action: Any, resource: Any) -> None:
+    reading = _read([_block([root(VENDOR)], ["kms:Decrypt"], resources=["arn:x"])], [marker])
+    assert _statements(reading.least) == []
+    (statement,) = _statements(reading.most)
+    assert (statement["Action"], statement["Resource"]) == (action, resource)
+
+
+@pytest.mark.parametrize(("resources", "resource"), [(["arn:x"], ["arn:x"]), ([], "*"), (None, "*")])
+def test_a_statement_is_about_the_resources_that_it_lists_or_all(resources: Any, resource: Any) -> None:
+    reading = _read([_block([root(VENDOR)], USE, resources=resources)], [{}])
+    assert _statements(reading.least)[0]["Resource"] == resource
+
+
+@pytest.mark.parametrize(("sid", "told"), [("x", {"Sid": "x"}), ("", {}), (None, {}), (5, {})])
+def test_a_statement_keeps_its_name_where_it_has_one(sid: Any, told: dict[str, str]) -> None:
+    block = _block([root(VENDOR)], USE, sid=sid)
+    named = {key: value for key, value in _statements(_read([block], [{}]).least)[0].items() if key == "Sid"}
+    assert named == told
+    del block["sid"]
+    assert "Sid" not in _statements(_read([block], [{}]).least)[0]
+
+
+@pytest.mark.parametrize("kind", ["Service", "Federated", "*", "A"])
+def test_only_an_unknown_principal_of_aws_is_the_owners(kind: str) -> None:
+    block = _block([], USE, principals=[{"type": kind, "identifiers": [None]}])
+    unknown = {"statement": [{"principals": [{"identifiers": [True]}]}]}
+    assert not read_document(Attributes({"statement": [block]}, unknown), {(0, 0): ROLE}).certain
+
+
+@pytest.mark.parametrize("marks", [[{"identifiers": [True]}] * 2, [], [{"identifiers": [True]}] * 3])
+def test_principals_of_which_more_or_less_is_marked_than_there_are_stay_unknown(marks: list[Any]) -> None:
+    unknown = {"statement": [{"principals": marks, "effect": False, "actions": [False]}]}
+    reading = read_document(Attributes({"statement": [_block([None], USE)]}, unknown), {(0, 0): ROLE, (0, 1): ROLE})
+    assert reading.certain is (marks == [])
