@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from engine.review.references import module_steps
+from engine.review.references import module_steps, parse_steps
 from engine.review.unknown_principals import UnknownPrincipals
 from engine.review.values import UNKNOWN, has_true
 
@@ -149,7 +149,11 @@ class PolicyDocuments:
         ):
             return None
         document_name = next(iter(names))
-        return self._by_place.get((module_address, document_name, index)) or self._only(module_address, document_name)
+        named = {parse_steps(text)[2].index for text in texts if text.startswith(_DOCUMENT)} - {None}
+        if named:  # an instance that the policy names itself
+            return self._by_place.get((module_address, document_name, named.pop())) if len(named) == 1 else None
+        own = index if any(text.startswith(("each.", "count.")) for text in texts) else None
+        return self._by_place.get((module_address, document_name, own)) or self._only(module_address, document_name)
 
     def _only(self, module_address: str, name: str) -> ResourceChange | None:
         """The document without instances, where a resource with instances shares it."""

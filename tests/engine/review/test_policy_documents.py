@@ -101,7 +101,29 @@ def test_an_instance_has_its_own_document_or_the_one_without_instances(index: st
     ):
         assert _policy(references, instances, index=index) == f"p{index}"
     assert _policy([*TEXT, "each.key"], NEIGHBOURS, index=index) == "pNone"
+    assert _policy(TEXT, NEIGHBOURS, index=index) == "pNone"
     assert _policy([*TEXT, "each.key"], _documents(("", "a", None), ("", "p", "z")), index=index) is None
+
+
+@pytest.mark.parametrize("index", [None, "b", 1])
+@pytest.mark.parametrize("named", ["a", 0])
+def test_the_instance_that_a_policy_names_is_its_document_whichever_instance_the_key_is(
+    index: str | int | None, named: str | int
+) -> None:
+    instances = _documents(*(("", "p", other) for other in ("a", "b", 0, 1)))
+    instance = f"{DOCUMENT}.p[{json.dumps(named)}]"
+    references = [f"{instance}.json", instance, f"{DOCUMENT}.p"]
+    assert _policy(references, instances, index=index) == f"p{named}"
+    another = f"{DOCUMENT}.p[2]"
+    assert _policy([f"{another}.json", another, *references], instances, index=index) is None
+    assert _policy([f"{another}.json", another, f"{DOCUMENT}.p"], instances, index=index) is None
+
+
+@pytest.mark.parametrize("chosen_by", ["var.v", "local.x"])
+def test_an_instance_that_something_else_chooses_may_be_any(chosen_by: str) -> None:
+    instances = _documents(*(("", "p", other) for other in ("a", "b")))
+    for index in (None, "b"):
+        assert _policy([*TEXT, chosen_by], instances, index=index) is None
 
 
 @pytest.mark.parametrize("index", [None, "b"])

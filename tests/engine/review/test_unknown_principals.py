@@ -424,6 +424,8 @@ def test_an_instance_of_a_key_has_its_own_document_or_the_one_for_all(own: bool)
     plan |= {"prior_state": {}, "planned_values": {}}
     if own:
         next(change for change in plan["resource_changes"] if change["mode"] == "data")["index"] = "a"
+        configured = next(r for r in plan["configuration"]["root_module"]["resources"] if r["type"] == KEY)
+        configured["expressions"]["policy"]["references"].append("each.key")
     key |= {"index": "a", "address": f'{key["address"]}["a"]'}
     assert _blocking(plan) == []
     assert _blocking(_without_vendor(plan)) == VENDOR_TAKEN_OUT
