@@ -51,10 +51,7 @@ _LOSSES: Mapping[EventKind, tuple[str, Mapping[str, str]]] = {
     ),
     EventKind.ORGANIZATION_POLICY: (
         "change",
-        {
-            "denied": "the organization's policy denies Druva the use of the keys",
-            "narrowed": "the organization's policy takes a part of Druva's use of the keys",
-        },
+        {"denied": "the organisation's policy denies Druva the use of the keys"},
     ),
 }
 _DOUBTS: Mapping[EventKind, tuple[str, Mapping[str, str]]] = {
@@ -62,7 +59,7 @@ _DOUBTS: Mapping[EventKind, tuple[str, Mapping[str, str]]] = {
     EventKind.KEY_STORE: ("change", {"changed": "the connection of the key store of {key} changes"}),
     EventKind.ORGANIZATION_POLICY: (
         "change",
-        {"conditional": "Druva's use of the keys comes to depend on a condition of the organization's policy"},
+        {"conditional": "Druva's use of the keys comes to depend on a condition of the organisation's policy"},
     ),
 }
 

@@ -38,7 +38,7 @@ _NAMES = ("policy_id", "target_id")
 
 
 def detect_organization_policies(context: Context) -> Iterator[Told]:
-    """The events of every policy of an organization that the plan makes or changes, and of what it attaches."""
+    """The events of every policy of an organisation that the plan makes or changes, and of what it attaches."""
     policies = [c for c in context.plan.foundations if c.type == ORGANIZATION_POLICY_TYPE]
     for policy in policies:
         if policy.action.value != "no-op" and policy.after is not None:

@@ -309,7 +309,7 @@ def key_store_attributes(number: int, **changes: Any) -> dict[str, Any]:
     }
 
 
-# Policies of an organization by the names that the examples of the rules use.
+# Policies of an organisation by the names that the examples of the rules use.
 _ELSEWHERE = {"aws:PrincipalOrgID": "o-1234567890"}
 _NO_SERVICE = {"BoolIfExists": {"aws:PrincipalIsAWSService": "false"}}
 CONTENTS = {

@@ -1,4 +1,4 @@
-"""Policies of an organization that reach the keys, beyond what the examples of their rule show."""
+"""Policies of an organisation that reach the keys, beyond what the examples of their rule show."""
 
 from __future__ import annotations
 
@@ -122,7 +122,7 @@ def test_the_report_says_what_stops_and_who_judged() -> None:
     assert {row.product for row in report.impact} == {"Microsoft 365", "Google Workspace", "Microsoft Entra ID"}
     assert all(row.certain for row in report.impact)
     assert {row.effect for row in report.impact} == {
-        "stops when the plan is applied: the organization's policy denies Druva the use of the keys"
+        "stops when the plan is applied: the organisation's policy denies Druva the use of the keys"
     }
     assert JUDGED_BY_ITSELF in report.notes
     assert VENDOR in report.findings[0].message
