@@ -78,7 +78,7 @@ def detect_deferred(context: Context) -> Iterator[Told]:
             ]
             alias = aliases.get(change.address)
             if alias is not None:
-                pointed = {address for moment in MOMENTS for address in alias.links[moment].keys}
+                pointed = dict.fromkeys(address for moment in MOMENTS for address in alias.links[moment].keys)
                 keys += [context.subjects[address] for address in pointed if address in context.subjects]
             if not keys and (change.before is not None or _new_and_not_ours(context, change)):
                 continue

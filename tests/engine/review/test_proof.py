@@ -10,6 +10,7 @@ from engine.arn import parse_key_arn
 from engine.evidence import Certificate, Evidence, GenerationEvidence, JournalHead, Origin, Subject
 from engine.lifecycle import GenerationState
 from engine.review import Standing, proof_of
+from tests.engine.review.declarations import proof
 from tests.engine.review.plan_builder import CUSTOMER, TENANT, VENDOR, key_arn
 
 NOW = datetime(2030, 1, 1, tzinfo=UTC)
@@ -49,8 +50,14 @@ def test_a_key_is_known_by_its_arn_alone() -> None:
     assert proof.of_number(2) is None
 
 
+def test_what_is_proved_of_a_later_generation_is_not_proved_of_one_that_the_ledger_does_not_know() -> None:
+    later = proof({2: "retained", 3: "current"})
+    assert later.of_number(1) is None
+    assert later.of_number(2) is later.generations[0]
+
+
 def test_a_replica_shares_what_is_proved_of_its_family() -> None:
-    family = "mrk-" + "0" * 32
+    family = "mrk-" + "5" * 32
     evidence = _evidence(GenerationState.RELEASED, 0, certified=True)
     arn = parse_key_arn(f"arn:aws:kms:us-east-1:{CUSTOMER}:key/{family}")
     entry = GenerationEvidence(1, arn, GenerationState.RELEASED, 0, integrated=True, certificate=None)
@@ -68,4 +75,7 @@ def test_a_replica_shares_what_is_proved_of_its_family() -> None:
         )
     )
     assert proof.of_key(f"arn:aws:kms:us-west-2:{CUSTOMER}:key/{family}") is not None
-    assert proof.of_key(f"arn:aws:kms:us-west-2:345678901234:key/{family}") is None
+    for account in ("000000000001", "345678901234"):
+        assert proof.of_key(f"arn:aws:kms:us-west-2:{account}:key/{family}") is None
+    for digit in "19":
+        assert proof.of_key(f"arn:aws:kms:us-west-2:{CUSTOMER}:key/mrk-{digit * 32}") is None

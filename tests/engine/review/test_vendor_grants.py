@@ -95,3 +95,9 @@ def test_a_rule_on_grants_is_exercised_by_one_that_may_be_druvas_and_is_touched(
     plan: PlanBuilder, looked_at: bool
 ) -> None:
     assert (REMOVED not in _review(plan).not_exercised) is looked_at
+
+
+def test_beside_a_grant_a_policy_that_is_not_known_yet_is_told_of_the_access_as_a_whole() -> None:
+    plan = PlanBuilder().add(KEY, 1, ("update",), unknown=("policy",)).add(GRANT, 1)
+    told = [(finding.policy, finding.outcome.value) for finding in _review(plan).blocking]
+    assert told == [("vendor-access-lost", "unknown")]

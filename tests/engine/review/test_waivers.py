@@ -55,7 +55,26 @@ def test_a_waived_finding_does_not_block_and_is_always_shown() -> None:
 
 
 def test_the_last_day_counts() -> None:
-    assert _review(_file(until="2030-01-01")).verdict is ReviewVerdict.PASS
+    report = _review(_file(until="2030-01-01"))
+    assert report.verdict is ReviewVerdict.PASS
+    assert not any("waiver" in note for note in report.notes)
+
+
+def test_the_furthest_day_that_the_file_allows_is_allowed() -> None:
+    assert _review(_file(until="2030-04-01")).verdict is ReviewVerdict.PASS
+
+
+def test_every_mistake_is_told_in_one_go() -> None:
+    document = json.loads(_file(until="2030-02-30"))
+    (waiver,) = document["waivers"]
+    document["waivers"] += [
+        {**waiver, "until": "2031-01-01"},
+        {**waiver, "until": "2030-01-31", "rule": "no-such-rule"},
+    ]
+    with pytest.raises(InputError) as caught:
+        _waivers(json.dumps(document).encode())
+    told = "\n".join(caught.value.diagnostics())
+    assert all(said in told for said in ("is no day", "too far ahead", "there is no rule"))
 
 
 def test_an_expired_waiver_does_not_count_and_is_told() -> None:
