@@ -1,7 +1,7 @@
 """One entry of a plan's changes: a resource's change, typed, as far as it does not contradict itself.
 
-- An action that is not known is refused, and so is a change that contradicts itself: nothing before what is deleted,
-  nothing after what is updated, a managed object that is to be read.
+- An action that is not known is refused, and so is a change that contradicts itself: nothing before what is deleted
+  or something after it, nothing after what is updated, a managed object that is to be read.
 - A no-op of which before and after differ is read as the update that it would be.
 """
 
@@ -81,6 +81,8 @@ def _consistent(
         raise InputError(f"{place} ({printable(address)}) is to {action.value} and shows nothing before", HOW_TO_SHOW)
     if after is None and action not in _TO_NOTHING:
         raise InputError(f"{place} ({printable(address)}) is to {action.value} and shows nothing after", HOW_TO_SHOW)
+    if after is not None and action is Action.DELETE:
+        raise InputError(f"{place} ({printable(address)}) is to delete and shows something after", HOW_TO_SHOW)
     return Action.UPDATE if action is Action.NO_OP and before != after else action
 
 

@@ -316,6 +316,8 @@ def _contradicting(**change: object) -> bytes:
     ("change", "what"),
     [
         ({"actions": ["delete"], "before": None, "after": None}, "is to delete and shows nothing before"),
+        ({"actions": ["delete"]}, "is to delete and shows something after"),
+        ({"actions": ["delete"], "after": None, "after_unknown": True}, "is to delete and shows something after"),
         ({"before": None}, "is to update and shows nothing before"),
         ({"after": None}, "is to update and shows nothing after"),
         ({"actions": ["no-op"], "after": None}, "is to no-op and shows nothing after"),
