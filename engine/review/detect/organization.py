@@ -6,7 +6,8 @@ accounts too: one that denies what Druva's account needs stops every backup ther
 
 - A policy is judged by its content, whatever it is attached to: that may stand in another plan.
 - What is newly attached is judged by the policy that it names, where the plan shows that; else it cannot be told. What
-  is attached to another account than the declared ones does not reach the keys.
+  is attached to another account than the declared ones does not reach the keys, and what another resource attached
+  there before is not new.
 - The question is what the vendor could do with a key that gives it everything.
 """
 
@@ -20,6 +21,8 @@ from engine.review.detect.access import compare, lost_actions
 from engine.review.events import Event, EventKind
 from engine.review.plan import ORGANIZATION_ATTACHMENT_TYPE, ORGANIZATION_POLICY_TYPE
 from engine.review.policy_reading import NOTHING_KNOWN, known
+from engine.review.references import module_steps
+from engine.review.statements import parse_statements
 from engine.review.values import UNKNOWN
 
 if TYPE_CHECKING:
@@ -30,9 +33,11 @@ if TYPE_CHECKING:
     from engine.review.events import Told
     from engine.review.plan import ResourceChange
     from engine.review.policy_reading import PolicyReading
+    from engine.review.references import Target
+    from engine.review.statements import Statements
     from engine.review.values import Attributes
 
-_BINDING = ("RESOURCE_CONTROL_POLICY", UNKNOWN)
+_BINDING = ("RESOURCE_CONTROL_POLICY", UNKNOWN, None)
 _ALLOWING_ALL = ("p-FullAWSAccess", "p-RCPFullAWSAccess")  # AWS's own
 _NAMES = ("policy_id", "target_id")
 
@@ -43,9 +48,13 @@ def detect_organization_policies(context: Context) -> Iterator[Told]:
     for policy in policies:
         if policy.action.value != "no-op" and policy.after is not None:
             yield _event(context, policy, _access(context, policy.before), _access(context, policy.after))
-    for attachment in context.plan.foundations:
-        if attachment.type == ORGANIZATION_ATTACHMENT_TYPE and _attaches(context, attachment):
-            yield _event(context, attachment, _access(context, None), _attached(context, attachment, policies))
+    attachments = [c for c in context.plan.foundations if c.type == ORGANIZATION_ATTACHMENT_TYPE]
+    attached = {_names(attachment.before) for attachment in attachments} - {None}
+    for attachment in attachments:
+        if _attaches(context, attachment) and _names(attachment.after) not in attached:
+            unbound = _access(context, None)
+            found = [_event(context, attachment, unbound, access) for access in _under(context, attachment, policies)]
+            yield next((told for told in found if isinstance(told, Event)), EventKind.ORGANIZATION_POLICY)
 
 
 def _event(context: Context, change: ResourceChange, before: Access, after: Access) -> Told:
@@ -65,21 +74,20 @@ def _access(context: Context, policy: Attributes | None) -> Access:
         "Resource": "*",
     }
     binds = policy is not None and policy.text("type") in _BINDING
-    statements = _statements(policy.text("content")) if policy is not None and binds else []
+    statements: Statements | None = ()
+    if policy is not None and binds:
+        content = policy.text("content")
+        statements = parse_statements(content) if isinstance(content, str) else None
     reading: PolicyReading = NOTHING_KNOWN
     if statements is not None:
         reading = known(json.dumps({"Version": "2012-10-17", "Statement": [everything, *statements]}))
     return context.access.vendor_access_under(reading)
 
 
-def _statements(content: object) -> list[object] | None:
-    """The statements of a policy; None where they are not known."""
-    try:
-        document = json.loads(content) if isinstance(content, str) else None
-    except ValueError:
-        return None
-    statements = document.get("Statement") if isinstance(document, dict) else None
-    return statements if isinstance(statements, list) else None if statements is None else [statements]
+def _names(attachment: Attributes | None) -> tuple[object, ...] | None:
+    """The policy and the target of an attachment; None where one of them is not known."""
+    names = () if attachment is None else tuple(attachment.known_text(name) for name in _NAMES)
+    return names if names and None not in names else None
 
 
 def _attaches(context: Context, attachment: ResourceChange) -> bool:
@@ -92,22 +100,40 @@ def _attaches(context: Context, attachment: ResourceChange) -> bool:
     return not elsewhere or target in {d.account.account_id for d in context.declared.both}
 
 
-def _attached(context: Context, attachment: ResourceChange, policies: list[ResourceChange]) -> Access:
-    """What the vendor could do under the policy that is attached; one that the plan makes is told by itself."""
+def _under(context: Context, attachment: ResourceChange, policies: list[ResourceChange]) -> list[Access]:
+    """What the vendor could do under each policy that may be the attached one; a new one is told by itself."""
     identifier = None if attachment.after is None else attachment.after.text("policy_id")
-    if identifier in _ALLOWING_ALL or (identifier is UNKNOWN and _is_made_here(context, attachment)):
-        return _access(context, None)
-    for policy in policies:
-        here = policy.before or policy.after
-        if here is not None and here.known_text("id") == identifier:
-            return _access(context, policy.after)
-    return context.access.vendor_access_under(NOTHING_KNOWN)
+    if identifier in _ALLOWING_ALL:
+        return []
+    if identifier is UNKNOWN:
+        named = _made_here(context, attachment, policies)
+    else:
+        named = [policy for policy in policies if identifier is not None and identifier in _ids(policy)]
+    if not named:
+        return [context.access.vendor_access_under(NOTHING_KNOWN)]
+    # A policy that is forgotten, or kept when its resource is destroyed, stays what it was.
+    return [
+        _access(context, policy.after or policy.before)
+        for policy in named
+        if identifier is not UNKNOWN or policy.before is not None
+    ]
 
 
-def _is_made_here(context: Context, attachment: ResourceChange) -> bool:
-    """Whether the policy is one that this plan makes, by the configuration."""
-    found = context.custody.configuration.resolve(
+def _ids(policy: ResourceChange) -> set[str | None]:
+    return {attributes.known_text("id") for attributes in (policy.before, policy.after) if attributes is not None}
+
+
+def _made_here(context: Context, attachment: ResourceChange, policies: list[ResourceChange]) -> list[ResourceChange]:
+    """The policies made anew that the attached one may be, by the configuration; none where it may be another one."""
+    resolution = context.custody.configuration.resolve(
         attachment.module_address, attachment.type, attachment.name, attachment.index, "policy_id"
     )
-    types = {target.type for target in found.targets}
-    return found.certain and types == {ORGANIZATION_POLICY_TYPE}
+    made = [policy for policy in policies if policy.after is not None and policy.after.text("id") is UNKNOWN]
+    found = [[policy for policy in made if _is_of(policy, target)] for target in resolution.targets]
+    return [policy for of_target in found for policy in of_target] if resolution.certain and all(found) else []
+
+
+def _is_of(policy: ResourceChange, target: Target) -> bool:
+    """Whether a policy is an instance of what a reference names, whichever."""
+    modules = [step.name for step in module_steps(policy.module_address)]
+    return (policy.type, policy.name, modules) == (target.type, target.name, [step.name for step in target.module])

@@ -44,6 +44,8 @@ def _made(content: str, **more: Any) -> PlanBuilder:
         ("{", Outcome.UNKNOWN),
         ("[]", Outcome.UNKNOWN),
         (json.dumps({"Version": "2012-10-17", "Statement": ["Deny"]}), Outcome.UNKNOWN),
+        ("[" * 100_000, Outcome.UNKNOWN),
+        (document(statement("*", "kms:*", "Deny"))[:-1] + ', "Statement": []}', Outcome.UNKNOWN),
     ],
 )
 def test_a_policy_is_judged_by_what_it_leaves_to_the_vendor(content: str, outcome: Outcome | None) -> None:
@@ -57,8 +59,9 @@ def test_a_policy_that_becomes_one_for_resources_is_judged_as_new() -> None:
     assert _found(plan) == [(f"{POLICY}.perimeter", Outcome.FAIL)]
 
 
-def test_a_policy_of_unknown_kind_may_be_one_for_resources() -> None:
-    plan = PlanBuilder().add(POLICY, 1, ("create",), after={"content": NO_STRANGERS}, unknown=("type",))
+@pytest.mark.parametrize("unknown", [{"unknown": ("type",)}, {"after": {"type": None, "content": NO_STRANGERS}}])
+def test_a_policy_of_unknown_kind_may_be_one_for_resources(unknown: dict[str, Any]) -> None:
+    plan = PlanBuilder().add(POLICY, 1, ("create",), **{"after": {"content": NO_STRANGERS}, **unknown})
     assert _found(plan) == [(f"{POLICY}.perimeter", Outcome.FAIL)]
 
 
@@ -91,6 +94,37 @@ def test_the_attachment_of_a_policy_that_is_made_is_told_with_the_policy() -> No
     plan = _made(NO_STRANGERS).add(ATTACHMENT, 1, ("create",), unknown=("policy_id",))
     plan.add(POLICY, 2, ("create",), name="service", after={"type": "SERVICE_CONTROL_POLICY"})
     assert _found(plan) == [(f"{POLICY}.perimeter", Outcome.FAIL)]
+
+
+def test_a_policy_that_is_replaced_and_newly_attached_binds_where_it_did_not() -> None:
+    plan = PlanBuilder().add(POLICY, 1, ("delete", "create"), before={"content": NO_STRANGERS})
+    plan.add(POLICY, 2, name="standing", before={"content": NO_STRANGERS})
+    assert _found(plan.add(ATTACHMENT, 1, ("create",), unknown=("policy_id",))) == [
+        (f"{ATTACHMENT}.perimeter", Outcome.FAIL)
+    ]
+
+
+@pytest.mark.parametrize("action", ["forget", "delete"])
+def test_a_policy_whose_resource_ends_may_stay_and_be_attached(action: str) -> None:
+    plan = PlanBuilder().add(POLICY, 1, (action,), before={"content": NO_STRANGERS, "skip_destroy": True})
+    assert _found(plan.add(ATTACHMENT, 1, ("create",))) == [(f"{ATTACHMENT}.perimeter", Outcome.FAIL)]
+
+
+def test_of_two_policies_of_one_id_either_may_be_the_attached_one() -> None:
+    plan = (
+        PlanBuilder().add(POLICY, 1, ("delete",), deposed="abcdef01").add(POLICY, 1, before={"content": NO_STRANGERS})
+    )
+    assert _found(plan.add(ATTACHMENT, 1, ("create",))) == [(f"{ATTACHMENT}.perimeter", Outcome.FAIL)]
+
+
+def test_an_attachment_that_another_resource_takes_over_reaches_nothing_new() -> None:
+    plan = PlanBuilder().add(POLICY, 1, before={"content": NO_STRANGERS}).add(ATTACHMENT, 1, ("delete",))
+    assert _found(plan.add(ATTACHMENT, 1, ("create",), name="of_root")) == []
+
+
+def test_an_attachment_that_names_no_policy_is_not_known() -> None:
+    plan = _made(CONTENTS["all allowed"]).add(ATTACHMENT, 1, ("create",), after={"policy_id": None})
+    assert _found(plan) == [(f"{ATTACHMENT}.perimeter", Outcome.UNKNOWN)]
 
 
 @pytest.mark.parametrize("references", [["data.aws_organizations_policy.a.id"], ["local.id"], []])
