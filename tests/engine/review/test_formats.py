@@ -99,6 +99,13 @@ def test_every_section_of_the_comment_is_told_or_counted_whatever_stands_before_
         assert shown + (int(left[1]) if left else 0) == count + 2 * (title == "What would stop working")
 
 
+@pytest.mark.parametrize("note", ["x", "xy", "x" * 100])
+def test_a_comment_that_does_not_hold_all_is_nearly_full(note: str) -> None:
+    text = render_markdown(report([noted()], notes=(note,) * 30_000))
+    assert 59_000 < len(text) < MAX_CHARACTERS
+    assert text.splitlines().count(f"- {note}") + int(text.rsplit("- and ")[-1].split()[0]) == 30_000
+
+
 WHOLE = f"""\
 {MARKER}
 ## Keyturn: blocked
