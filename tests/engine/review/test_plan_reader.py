@@ -283,7 +283,8 @@ def test_a_change_that_tells_nothing_of_what_is_unknown_is_read() -> None:
 
 
 @pytest.mark.parametrize(
-    ("importing", "imported"), [({"id": "x"}, True), ({"unknown": True}, True), ({}, True), (None, False)]
+    ("importing", "imported"),
+    [({"id": "x"}, True), ({"unknown": True}, True), ({}, True), (True, True), (None, False), (False, False)],
 )
 def test_an_import_is_told_with_or_without_an_id(importing: Any, imported: bool) -> None:
     plan = PlanBuilder().add(KEY, 1).plan()
