@@ -257,6 +257,94 @@ def test_a_plan_is_stripped_where_a_resource_is_planned_of_which_nothing_else_te
     assert read_plan("plan.json", json.dumps(plan).encode()).stripped is stripped
 
 
+@pytest.mark.parametrize(
+    ("complete", "errored", "left_out", "found", "stripped"),
+    [
+        (True, False, True, True, True),
+        (True, False, False, True, False),
+        (True, True, True, True, False),
+        (False, False, True, False, False),
+        (None, False, True, False, False),
+        (None, True, True, False, False),
+        (None, False, False, None, False),
+        ("yes", False, True, False, False),
+    ],
+)
+def test_whether_a_plan_is_complete_and_whole(
+    complete: Any, errored: bool, left_out: bool, found: bool | None, stripped: bool
+) -> None:
+    """What was there and has no change was not targeted, or its change was taken out of the file."""
+    plan = PlanBuilder(complete=complete, errored=errored).add(KEY, 1).known(KEY, 1)
+    if left_out:
+        plan.known(KEY, 2)
+    read = read_plan("plan.json", plan.data())
+    assert (read.complete, read.stripped, read.errored) == (found, stripped, errored)
+
+
+def test_a_plan_without_changes_does_not_say_whether_it_is_complete() -> None:
+    read = read_plan("plan.json", PlanBuilder(complete=None).known(KEY, 1).data())
+    assert (read.complete, read.stripped) == (None, False)
+
+
+def test_what_has_moved_is_not_left_out() -> None:
+    plan = PlanBuilder(complete=None).add(KEY, 1, name="moved", previous_address="aws_kms_key.generation_1")
+    assert read_plan("plan.json", plan.known(KEY, 1).data()).complete is None
+
+
+def test_resources_of_the_prior_state_and_what_is_deferred_keep_their_names() -> None:
+    plan = PlanBuilder().known(KEY, 1).known(KEY, 2)
+    plan.prior.insert(0, {"address": "random_id.x", "type": "random_id", "values": {}})
+    plan.prior.insert(2, {"address": "x.y", "type": 5})
+    plan.add(KEY, 3, ("update",)).defer()
+    document = plan.plan()
+    del document["deferred_changes"][0]["reason"]
+    other = {"address": "random_id.y", "type": "random_id", "change": {"actions": ["create"]}}
+    document["deferred_changes"].append({"reason": "x", "resource_change": other})
+    read = read_plan("plan.json", json.dumps(document).encode())
+    assert [(entry.address, entry.name) for entry in read.prior] == [
+        ("aws_kms_key.generation_1", "generation_1"),
+        ("aws_kms_key.generation_2", "generation_2"),
+    ]
+    assert [(change.name, change.deferred) for change in read.deferred] == [("generation_3", "unknown")]
+
+
+def _of_type(kind: str, actions: list[str], before: Any = None, after: Any = None) -> dict[str, Any]:
+    change = {"actions": actions, "before": before, "after": after}
+    return {"address": f"{kind}.x", "type": kind, "name": "x", "change": change}
+
+
+KMS_BY_CLOUD_CONTROL = {"type_name": "AWS::KMS::Key"}
+
+
+@pytest.mark.parametrize(
+    ("entry", "unread"),
+    [
+        (_of_type("awscc_kms_key", ["delete"]), True),
+        (_of_type("awscc_kms_key", ["no-op"]), False),
+        (_of_type("awscc_kms_key", ["read"]), False),
+        (_of_type("awscc_kms_key", ["evaporate"]), True),
+        ({"address": "awscc_kms_key.x", "type": "awscc_kms_key", "change": None}, True),
+        ({"address": "awscc_kms_key.x", "type": "awscc_kms_key"}, True),
+        (_of_type("aws_kms_future", ["update"], {}, {}), True),
+        (_of_type("aws_kms_ciphertext", ["update"], {}, {}), False),
+        (_of_type("aws_cloudcontrolapi_resource", ["delete"], KMS_BY_CLOUD_CONTROL), True),
+        (_of_type("aws_cloudcontrolapi_resource", ["create"], None, KMS_BY_CLOUD_CONTROL), True),
+        (_of_type("aws_cloudcontrolapi_resource", ["create"], None, {"type_name": "AWS::S3::Bucket"}), False),
+        (_of_type("random_id", ["create"], None, KMS_BY_CLOUD_CONTROL), False),
+    ],
+)
+def test_changes_of_kms_resources_of_other_types_are_kept_wherever_they_stand(
+    entry: dict[str, Any], unread: bool
+) -> None:
+    others = [
+        _of_type("random_id", ["create"]),
+        _of_type("aws_kms_ciphertext", ["create"]),
+        _of_type("awscc_kms_key", ["no-op"]),
+    ]
+    read = read_plan("plan.json", json.dumps({"resource_changes": [*others, entry]}).encode())
+    assert [change.type for change in read.unread] == ([entry["type"]] if unread else [])
+
+
 def test_policy_documents_are_those_that_are_read() -> None:
     change = {"actions": ["read"], "before": None, "after": {}, "after_unknown": {"json": True}}
     entries = [
