@@ -299,7 +299,8 @@ def test_resources_of_the_prior_state_and_what_is_deferred_keep_their_names() ->
     document = plan.plan()
     del document["deferred_changes"][0]["reason"]
     other = {"address": "random_id.y", "type": "random_id", "change": {"actions": ["create"]}}
-    document["deferred_changes"].append({"reason": "x", "resource_change": other})
+    cluster = _of_type("aws_cloudhsm_v2_cluster", ["delete"], {})
+    document["deferred_changes"] += [{"reason": "x", "resource_change": change} for change in (other, cluster)]
     read = read_plan("plan.json", json.dumps(document).encode())
     assert [(entry.address, entry.name) for entry in read.prior] == [
         ("aws_kms_key.generation_1", "generation_1"),
