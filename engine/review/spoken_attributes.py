@@ -2,7 +2,8 @@
 
 What is known only after apply stands in `after_unknown` alone, and a schema sees a resource without it. So the answer
 of a schema is not to be trusted where it asks for such an attribute: by its name, among `properties` or `required`; or
-without a name, by a reference, a pattern, a count, or by comparing `after` as a whole. Then any attribute may decide.
+without a name, by a reference, a pattern, a count, or by comparing `after` as a whole, or where `after` is not named
+itself. Then any attribute may decide.
 """
 
 from __future__ import annotations
@@ -37,14 +38,24 @@ def attributes_of(schema: Any) -> frozenset[str] | None:
             pending.extend(node)
         if not isinstance(node, dict):
             continue
+        if _may_mean_after(node):
+            return None
         properties = node.get("properties")
         if isinstance(properties, dict) and "after" in properties:
             names = _names(properties["after"])
             if names is None:
                 return None
             found |= names
-        pending.extend(node.values())
+        pending.extend(inner for keyword, inner in node.items() if keyword != "properties")
     return frozenset(found)
+
+
+def _may_mean_after(node: dict[str, Any]) -> bool:
+    """Whether a schema of the change may say something of `after` without its name."""
+    patterns = node.get("patternProperties")
+    schemas = [node.get("additionalProperties"), node.get("unevaluatedProperties")]
+    schemas += patterns.values() if isinstance(patterns, dict) else ()
+    return any(isinstance(schema, dict) and schema for schema in schemas)
 
 
 def _names(schema: Any) -> set[str] | None:
@@ -57,7 +68,7 @@ def _names(schema: Any) -> set[str] | None:
             pending.extend(node)
         if not isinstance(node, dict):
             continue
-        if not _WITHOUT_NAMES.isdisjoint(node) or any(isinstance(whole, dict) for whole in _wholes(node)):
+        if not _WITHOUT_NAMES.isdisjoint(node) or _compares_whole(node):
             return None
         for names in (node.get("properties"), node.get("required")):
             if isinstance(names, dict | list):
@@ -66,7 +77,7 @@ def _names(schema: Any) -> set[str] | None:
     return found
 
 
-def _wholes(node: dict[str, Any]) -> tuple[Any, ...]:
-    """The values that `after` is compared with as a whole."""
+def _compares_whole(node: dict[str, Any]) -> bool:
+    """Whether an object is compared as a whole."""
     values = node.get("enum")
-    return (node.get("const"), *(values if isinstance(values, list) else ()))
+    return any(isinstance(whole, dict) for whole in (node.get("const"), *(values if isinstance(values, list) else ())))

@@ -218,6 +218,10 @@ NOT_NAMED = {
     "by a count": "{properties: {after: {type: object, minProperties: 2}}}",
     "as a whole": "{properties: {after: {const: {bad: true, tags: {}, third: 1}}}}",
     "as one of some": "{properties: {after: {enum: [null, {bad: true, tags: {}, third: 1}]}}}",
+    "by a pattern for the moment": f"{{patternProperties: {{'^after$': {BAD}}}}}",
+    "by what is left of the change": (
+        f"{{properties: {{address: true, actions: true, before: true}}, additionalProperties: {BAD}}}"
+    ),
     "by what depends on it": "{properties: {after: {not: {dependentSchemas: {tags: false}}}}}",
 }
 
