@@ -6,8 +6,8 @@ accounts too: one that denies what Druva's account needs stops every backup ther
 
 - A policy is judged by its content, whatever it is attached to: that may stand in another plan.
 - What is newly attached is judged by the policy that it names, where the plan shows that; else it cannot be told. What
-  is attached to another account than the declared ones does not reach the keys, and what another resource attached
-  there before is not new.
+  is attached to another account than the declared ones, or to one that is only opened, does not reach the keys; what
+  another resource attached there before is not new.
 - The question is what the vendor could do with a key that gives it everything.
 """
 
@@ -33,13 +33,14 @@ if TYPE_CHECKING:
     from engine.review.events import Told
     from engine.review.plan import ResourceChange
     from engine.review.policy_reading import PolicyReading
-    from engine.review.references import Target
+    from engine.review.references import Resolution, Target
     from engine.review.statements import Statements
     from engine.review.values import Attributes
 
 _BINDING = ("RESOURCE_CONTROL_POLICY", UNKNOWN, None)
 _ALLOWING_ALL = ("p-FullAWSAccess", "p-RCPFullAWSAccess")  # AWS's own
 _NAMES = ("policy_id", "target_id")
+_ACCOUNT_TYPE = "aws_organizations_account"
 
 
 def detect_organization_policies(context: Context) -> Iterator[Told]:
@@ -96,8 +97,23 @@ def _attaches(context: Context, attachment: ResourceChange) -> bool:
     if after is None or (before is not None and all(before.raw(name) == after.raw(name) for name in _NAMES)):
         return False
     target = after.text("target_id")
+    if target is UNKNOWN:
+        return not _is_new_account(context, attachment)
     elsewhere = isinstance(target, str) and is_account_id(target)
     return not elsewhere or target in {d.account.account_id for d in context.declared.both}
+
+
+def _is_new_account(context: Context, attachment: ResourceChange) -> bool:
+    """Whether the target that is not known yet is an account that this plan opens, and so none of the declared ones."""
+    found = _from(context, attachment, "target_id")
+    opened = [target.type == _ACCOUNT_TYPE and target.attribute == "id" for target in found.targets]
+    return found.certain and bool(opened) and all(opened)
+
+
+def _from(context: Context, attachment: ResourceChange, attribute: str) -> Resolution:
+    """What an attribute of an attachment comes from, by the configuration."""
+    place = (attachment.module_address, attachment.type, attachment.name, attachment.index)
+    return context.custody.configuration.resolve(*place, attribute)
 
 
 def _under(context: Context, attachment: ResourceChange, policies: list[ResourceChange]) -> list[Access]:
@@ -125,9 +141,7 @@ def _ids(policy: ResourceChange) -> set[str | None]:
 
 def _made_here(context: Context, attachment: ResourceChange, policies: list[ResourceChange]) -> list[ResourceChange]:
     """The policies made anew that the attached one may be, by the configuration; none where it may be another one."""
-    resolution = context.custody.configuration.resolve(
-        attachment.module_address, attachment.type, attachment.name, attachment.index, "policy_id"
-    )
+    resolution = _from(context, attachment, "policy_id")
     made = [policy for policy in policies if policy.after is not None and policy.after.text("id") is UNKNOWN]
     found = [[policy for policy in made if _is_of(policy, target)] for target in resolution.targets]
     return [policy for of_target in found for policy in of_target] if resolution.certain and all(found) else []

@@ -134,10 +134,25 @@ def test_an_attached_policy_that_comes_from_elsewhere_is_not_known(references: l
     assert _found(plan) == [(f"{ATTACHMENT}.perimeter", Outcome.UNKNOWN)]
 
 
-def test_a_target_that_is_not_known_may_be_that_of_the_keys() -> None:
+@pytest.mark.parametrize(
+    ("references", "found"),
+    [
+        ([], True),
+        (["local.target"], True),
+        (["aws_organizations_organizational_unit.new.id"], True),
+        (["aws_organizations_account.new.parent_id"], True),
+        (["aws_organizations_account.new.id", "aws_organizations_organizational_unit.new.id"], True),
+        (["aws_organizations_account.new.id", "local.target"], True),
+        (["aws_organizations_account.new.id", "aws_organizations_account.new"], False),
+    ],
+)
+def test_a_target_that_is_not_known_may_be_that_of_the_keys_unless_it_is_a_new_account(
+    references: list[str], found: bool
+) -> None:
     plan = PlanBuilder().add(POLICY, 1, before={"content": NO_STRANGERS})
     plan.add(ATTACHMENT, 1, ("create",), unknown=("target_id",))
-    assert _found(plan) == [(f"{ATTACHMENT}.perimeter", Outcome.FAIL)]
+    plan.configuration[-1]["expressions"]["target_id"] = {"references": references}
+    assert _found(plan) == ([(f"{ATTACHMENT}.perimeter", Outcome.FAIL)] if found else [])
 
 
 def test_the_content_is_never_shown() -> None:
