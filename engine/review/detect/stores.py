@@ -2,14 +2,17 @@
 
 A key in a CloudHSM or external key store is as reachable as its store. A store that is destroyed or forgotten, or of
 which the connection changes, bears on every key in it. So does the end of the CloudHSM cluster behind the store; where
-the plan does not show the store, the cluster may be the one.
+the plan does not show the store, the cluster may be the one. The keys themselves may be managed elsewhere: then the
+declaration tells which of them live in a store.
 """
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from engine.review.detect.context import key_event
+from engine.declaration import DeclaredState
+from engine.review.detect.context import key_event, nobody
 from engine.review.events import EventKind
 from engine.review.plan import HSM_CLUSTER_TYPE, Action
 from engine.review.resources import Moment
@@ -45,7 +48,7 @@ def detect_stores(context: Context) -> Iterator[Told]:
         identifier = None if before is None else before.known_text("id")
         if before is None or identifier is None:
             continue
-        for subject in context.subjects.values():
+        for subject in _subjects(context, store.address):
             if identifier not in _stores_of(context, subject):
                 continue
             change = _change(store)
@@ -75,7 +78,7 @@ def _without_cluster(context: Context, cluster: ResourceChange, before: Attribut
             if store.marked_sensitive("id"):
                 sensitive.add(identifier)
     change = "replaced" if cluster.action.replaces else "deleted"
-    for subject in context.subjects.values():
+    for subject in _subjects(context, cluster.address):
         resource = subject.key.resource
         in_key = resource is not None and resource.marked_sensitive("custom_key_store_id")
         for identifier in sorted(_stores_of(context, subject)):
@@ -83,6 +86,17 @@ def _without_cluster(context: Context, cluster: ResourceChange, before: Attribut
                 facts: dict[str, Fact] = {"change": change if identifier in of_cluster else UNKNOWN}
                 shown = SENSITIVE if in_key or identifier in sensitive else printable(identifier)
                 yield key_event(subject, EventKind.KEY_STORE, facts, address=cluster.address, store=shown)
+
+
+def _subjects(context: Context, address: str) -> Iterator[Subject]:
+    """The keys in scope, and a stand-in for each declared generation that the plan has no key of."""
+    yield from context.subjects.values()
+    told = {subject.number for subject in context.subjects.values()}
+    for number in sorted({g.number for declaration in context.declared.both for g in declaration.generations} - told):
+        declared = context.declared.generation(number)
+        if declared is not None and declared.state is not DeclaredState.DELETED:
+            proof = None if context.declared.proof is None else context.declared.proof.of_number(number)
+            yield replace(nobody(address), number=number, role=context.declared.role(number), proof=proof)
 
 
 def _stores_of(context: Context, subject: Subject) -> set[str]:

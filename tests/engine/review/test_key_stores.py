@@ -10,7 +10,7 @@ from engine.review import review_plan
 from tests.engine.review.declarations import declaration
 from tests.engine.review.plan_builder import PlanBuilder
 
-KEY, STORE = "aws_kms_key", "aws_kms_custom_key_store"
+KEY, STORE, CLUSTER = "aws_kms_key", "aws_kms_custom_key_store", "aws_cloudhsm_v2_cluster"
 IDENTIFIER = "cks-0123456789abcdef1"
 IN_IT: dict[str, Any] = {"custom_key_store_id": IDENTIFIER}
 DECLARED_IN_IT = {"origin": "AWS_CLOUDHSM", **IN_IT}
@@ -41,6 +41,32 @@ CASES: dict[str, tuple[PlanBuilder, dict[str, Any], list[tuple[str, str]]]] = {
         PlanBuilder().add(KEY, 7, name="x", before={**UNTAGGED, **IN_IT}).add(STORE, 1, ("delete",)),
         {},
         LOST,
+    ),
+    "of a key that is managed elsewhere, by its declaration": (
+        PlanBuilder().add(STORE, 1, ("delete",)),
+        {"generation_1": DECLARED_IN_IT},
+        LOST,
+    ),
+    "of a key that is deleted": (
+        PlanBuilder().add(STORE, 1, ("delete",)),
+        {"current": 2, "generation_1": {**DECLARED_IN_IT, "state": "deleted"}},
+        [],
+    ),
+    "a cluster alone, where a key that is managed elsewhere lives in a store": (
+        PlanBuilder().add(CLUSTER, 1, ("delete",)),
+        {"generation_1": DECLARED_IN_IT},
+        [("key-store-lost", "unknown")],
+    ),
+    "a cluster alone, where the keys live in none": (PlanBuilder().add(CLUSTER, 1, ("delete",)), {}, []),
+    "a cluster with its store, where the key is managed elsewhere": (
+        PlanBuilder().add(STORE, 1).add(CLUSTER, 1, ("delete",)),
+        {"generation_1": DECLARED_IN_IT},
+        LOST,
+    ),
+    "another cluster than that of the store": (
+        PlanBuilder().add(STORE, 1).add(CLUSTER, 2, ("delete",)),
+        {"generation_1": DECLARED_IN_IT},
+        [],
     ),
     "where no key lives in it": (PlanBuilder().add(KEY, 1).add(STORE, 1, ("delete",)), {}, []),
     "a store without an id, where the key lives in none": (
