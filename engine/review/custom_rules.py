@@ -7,6 +7,7 @@
 - Each rule brings examples that fail and that pass; they are held against it when it is loaded. A broken rule, or one
   whose examples come out otherwise, stops the run with line and column.
 - An id of Keyturn's own rules cannot be taken.
+- A schema refers to nothing outside of its file: what stands elsewhere may change without anybody's review.
 
 The folder comes from the target branch: a change must not bring its own. Nothing of a resource's values is shown.
 """
@@ -139,6 +140,10 @@ def _read(path: Path, taken: Collection[str]) -> CustomRule:
     return rule
 
 
+def _retrieve_nothing(address: str) -> Any:
+    raise ValueError(f"{printable(address)} is outside of the file")
+
+
 def _check_message(document: LocatedDocument) -> Iterator[Mistake]:
     try:
         parts = [part[1:] for part in string.Formatter().parse(document.value["message"]) if part[1] is not None]
@@ -162,7 +167,7 @@ def _rule(value: dict[str, Any]) -> CustomRule:
         source=value["source"],
         requirements=tuple(value.get("requirements", ())),
         types=frozenset(value["resources"]),
-        forbidden=jsonschema_rs.Draft202012Validator(value["when"]),
+        forbidden=jsonschema_rs.Draft202012Validator(value["when"], retriever=_retrieve_nothing),
         attributes=attributes_of(value["when"]),
         message=" ".join(value["message"].split()),
     )

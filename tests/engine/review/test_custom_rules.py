@@ -125,6 +125,27 @@ def test_examples_must_show_both(tmp_path: Path) -> None:
     assert any("do not show both" in line for line in _mistakes(tmp_path, text))
 
 
+@pytest.mark.parametrize(
+    "address",
+    ["http://127.0.0.1:9/schema.json", "file:///etc/hostname", "other.json", "#/$defs/absent", "json-schema:///x"],
+)
+def test_a_schema_that_refers_to_anything_outside_of_its_file_is_refused(tmp_path: Path, address: str) -> None:
+    (tmp_path / "other.json").write_text("true", encoding="utf-8")
+    text = GOOD.replace("    actions: {contains", f'    address: {{$ref: "{address}"}}\n    actions: {{contains')
+    (mistake,) = _mistakes(tmp_path, text)
+    assert ".yaml:11:3: not a JSON Schema" in mistake
+
+
+def test_a_schema_that_stands_in_a_file_beside_is_not_read(tmp_path: Path) -> None:
+    beside = tmp_path / "beside.json"
+    beside.write_text("{}", encoding="utf-8")
+    text = GOOD.replace(
+        "    actions: {contains", f'    address: {{$ref: "{beside.as_uri()}"}}\n    actions: {{contains'
+    )
+    (mistake,) = _mistakes(tmp_path, text)
+    assert "beside.json is outside of the file" in mistake
+
+
 def test_all_mistakes_of_a_rule_are_told_at_once(tmp_path: Path) -> None:
     text = GOOD.replace("id: description-required", "id: another").replace("outcome: unknown", "outcome: pass")
     found = _mistakes(tmp_path, text.replace('"{address} has', '"{name} has'))
