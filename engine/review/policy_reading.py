@@ -34,6 +34,7 @@ _OTHER_DOCUMENTS = ("source_json", "override_json", "source_policy_documents", "
 _DOCUMENT = "data.aws_iam_policy_document."
 # The document, or its text: who takes its statements or its id makes another policy of them.
 _TEXT_OF_A_DOCUMENT = re.compile(r"data\.aws_iam_policy_document\.[^.\[]+(?:\[[^\]]*\])?(?:\.json|\.minified_json)?")
+_OWN_KEY = {"each.key", "count.index"}
 _BLOCKS = ("principals", "not_principals", "condition")
 _ANYONE = {"AWS": "*"}
 
@@ -152,7 +153,9 @@ class PolicyDocuments:
         named = {parse_steps(text)[2].index for text in texts if text.startswith(_DOCUMENT)} - {None}
         if named:  # an instance that the policy names itself
             return self._by_place.get((module_address, document_name, named.pop())) if len(named) == 1 else None
-        own = index if any(text.startswith(("each.", "count.")) for text in texts) else None
+        # Beside the key of its own instance, a value may be what picks another one: which of the two, nobody can tell.
+        spoken = {text for text in texts if not text.startswith(_DOCUMENT)}
+        own = index if spoken and spoken <= _OWN_KEY else None
         return self._by_place.get((module_address, document_name, own)) or self._only(module_address, document_name)
 
     def _only(self, module_address: str, name: str) -> ResourceChange | None:

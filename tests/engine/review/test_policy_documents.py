@@ -119,6 +119,18 @@ def test_the_instance_that_a_policy_names_is_its_document_whichever_instance_the
     assert _policy([f"{another}.json", another, f"{DOCUMENT}.p"], instances, index=index) is None
 
 
+@pytest.mark.parametrize(
+    "choosing",
+    [["each.value"], ["each.value.policy", "each.value"], ["var.v", "each.key"], ["count.index", "var.v"]],
+    ids=str,
+)
+def test_an_instance_that_may_be_chosen_by_something_beside_the_own_key_is_not_known(choosing: list[str]) -> None:
+    instances = _documents(*(("", "p", other) for other in ("a", "b")))
+    references = [f"{DOCUMENT}.p", *choosing]  # as Terraform tells of `p[each.value]` and `p[var.v[each.key]]`
+    assert _policy(references, instances, index="a") is None
+    assert _policy(references, NEIGHBOURS, index="a") == "pNone"
+
+
 @pytest.mark.parametrize("chosen_by", ["var.v", "local.x"])
 def test_an_instance_that_something_else_chooses_may_be_any(chosen_by: str) -> None:
     instances = _documents(*(("", "p", other) for other in ("a", "b")))
