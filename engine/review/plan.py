@@ -34,10 +34,10 @@ GENERIC_TYPES = frozenset({"aws_cloudcontrolapi_resource", "aws_cloudformation_s
 CUSTODY_TYPES = KEY_TYPES | {KEY_POLICY_TYPE, ALIAS_TYPE, GRANT_TYPE, KEY_STORE_TYPE}
 
 # Resources of other services that the use of keys rests on.
-ORGANIZATION_POLICY_TYPE = "aws_organizations_policy"
+ORGANIZATION_POLICY_TYPES = frozenset({"aws_organizations_policy", "awscc_organizations_policy"})
 ORGANIZATION_ATTACHMENT_TYPE = "aws_organizations_policy_attachment"
 HSM_CLUSTER_TYPE = "aws_cloudhsm_v2_cluster"
-FOUNDATION_TYPES = frozenset({ORGANIZATION_POLICY_TYPE, ORGANIZATION_ATTACHMENT_TYPE, HSM_CLUSTER_TYPE})
+FOUNDATION_TYPES = ORGANIZATION_POLICY_TYPES | {ORGANIZATION_ATTACHMENT_TYPE, HSM_CLUSTER_TYPE}
 
 
 class Action(Enum):

@@ -4,7 +4,8 @@ A resource control policy binds whoever comes to a key of the accounts that it i
 accounts too: one that denies what Druva's account needs stops every backup there, whatever key policies and grants say
 (AWS Organizations User Guide, "Resource control policies"). No other kind of policy binds another account's principals.
 
-- A policy is judged by its content, whatever it is attached to: that may stand in another plan.
+- A policy is judged by its content, whatever it is attached to: that may stand in another plan. So it is where it comes
+  to name more targets itself, as one of AWS Cloud Control's does.
 - What is newly attached is judged by the policy that it names, where the plan shows that; else it cannot be told. What
   is attached to another account than the declared ones, or to one that is only opened, does not reach the keys; what
   another resource attached there before is not new.
@@ -19,7 +20,7 @@ from typing import TYPE_CHECKING
 from engine.arn import is_account_id
 from engine.review.detect.access import compare, lost_actions
 from engine.review.events import Event, EventKind
-from engine.review.plan import ORGANIZATION_ATTACHMENT_TYPE, ORGANIZATION_POLICY_TYPE
+from engine.review.plan import ORGANIZATION_ATTACHMENT_TYPE, ORGANIZATION_POLICY_TYPES, Action
 from engine.review.policy_reading import NOTHING_KNOWN, known
 from engine.review.references import module_steps
 from engine.review.statements import parse_statements
@@ -45,10 +46,11 @@ _ACCOUNT_TYPE = "aws_organizations_account"
 
 def detect_organization_policies(context: Context) -> Iterator[Told]:
     """The events of every policy of an organisation that the plan makes or changes, and of what it attaches."""
-    policies = [c for c in context.plan.foundations if c.type == ORGANIZATION_POLICY_TYPE]
+    policies = [c for c in context.plan.foundations if c.type in ORGANIZATION_POLICY_TYPES]
     for policy in policies:
-        if policy.action.value != "no-op" and policy.after is not None:
-            yield _event(context, policy, _access(context, policy.before), _access(context, policy.after))
+        if policy.action is not Action.NO_OP and policy.after is not None:
+            bound = None if _attaches_itself(context, policy.before, policy.after) else policy.before
+            yield _event(context, policy, _access(context, bound), _access(context, policy.after))
     attachments = [c for c in context.plan.foundations if c.type == ORGANIZATION_ATTACHMENT_TYPE]
     attached = {_names(attachment.before) for attachment in attachments} - {None}
     for attachment in attachments:
@@ -99,6 +101,19 @@ def _attaches(context: Context, attachment: ResourceChange) -> bool:
     target = after.text("target_id")
     if target is UNKNOWN:
         return not _is_new_account(context, attachment)
+    return _reaches_keys(context, target)
+
+
+def _attaches_itself(context: Context, before: Attributes | None, after: Attributes) -> bool:
+    """Whether a policy that names its targets itself, as AWS Cloud Control's does, comes to name more of them."""
+    was, will = frozenset[str]() if before is None else before.texts("target_ids"), after.texts("target_ids")
+    if will is UNKNOWN or was is UNKNOWN:
+        return True
+    return any(_reaches_keys(context, target) for target in will - was)
+
+
+def _reaches_keys(context: Context, target: object) -> bool:
+    """Whether the declared account may be, or be part of, what a policy is attached to."""
     elsewhere = isinstance(target, str) and is_account_id(target)
     return not elsewhere or target in {d.account.account_id for d in context.declared.both}
 

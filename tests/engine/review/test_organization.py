@@ -135,6 +135,26 @@ def test_an_attached_policy_that_comes_from_elsewhere_is_not_known(references: l
 
 
 @pytest.mark.parametrize(
+    ("change", "found"),
+    [
+        ({"actions": ("create",), "after": {"content": NO_STRANGERS}}, True),
+        ({"actions": ("create",), "after": {"target_ids": ["r-abcd"]}}, False),
+        ({"before": {"content": NO_STRANGERS}, "after": {"target_ids": ["r-abcd"]}}, True),
+        ({"before": {"content": NO_STRANGERS}, "after": {"target_ids": [CUSTOMER]}}, True),
+        ({"before": {"content": NO_STRANGERS}, "unknown": ("target_ids",)}, True),
+        ({"before": {"content": NO_STRANGERS}, "after": {"target_ids": ["345678901234"]}}, False),
+        ({"before": {"content": NO_STRANGERS, "target_ids": ["r-abcd", CUSTOMER]}, "after": {"target_ids": []}}, False),
+        ({"before": {"content": NO_STRANGERS, "target_ids": ["r-abcd"]}, "after": {"name": "x"}}, False),
+        ({"before": {"content": NO_STRANGERS, "target_ids": ["r-abcd"]}, "actions": ("no-op",)}, False),
+    ],
+)
+def test_a_policy_of_cloud_control_names_its_targets_itself(change: dict[str, Any], found: bool) -> None:
+    plan = PlanBuilder().add(POLICY, 1, **{"actions": ("update",), **change})
+    plan.changes[0] |= {"type": "awscc_organizations_policy", "address": "awscc_organizations_policy.perimeter"}
+    assert _found(plan) == ([("awscc_organizations_policy.perimeter", Outcome.FAIL)] if found else [])
+
+
+@pytest.mark.parametrize(
     ("references", "found"),
     [
         ([], True),
