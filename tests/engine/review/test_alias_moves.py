@@ -73,6 +73,11 @@ CASES: dict[str, tuple[PlanBuilder, Declaration, Told]] = {
         FIRST,
         elsewhere(NOT_TOLD, THE_FOREIGN_KEY),
     ),
+    "the declared alias is made on a later generation": (
+        made(3),
+        SECOND,
+        [("alias-moved-early", "fail", f"move from {NOT_TOLD} to {THREE}, and nothing proves that one integrated")],
+    ),
     "an alias of other people is made on their key": (made(7, name="alias/theirs"), FIRST, []),
     "another alias is made on an earlier generation": (made(1, name="alias/more"), SECOND, []),
     "the declared alias is made on nobody knows which key, where there is no earlier one": (
@@ -151,6 +156,20 @@ def test_an_alias_that_is_made_anew_elsewhere_is_found_where_it_will_be() -> Non
     plan = keys().add(ALIAS, 1, ("delete",)).add(ALIAS, 2, ("create",), name="anew")
     (finding,) = review_plan("p", plan.data(), SECOND).findings
     assert (finding.policy, finding.address) == ("alias-moved-early", "aws_kms_alias.anew")
+
+
+@pytest.mark.parametrize(
+    ("plan", "said"),
+    [
+        (made(3), f"{ITS_NAME} would move from {NOT_TOLD} to {THREE}"),
+        (keys().add(ALIAS, 1, ("delete",)), f"{ITS_NAME} of {ONE} would be deleted"),
+        (keys().drifted(ALIAS, 1, gone=True), f"{ITS_NAME} of {ONE} would be deleted"),
+    ],
+    ids=["made", "deleted", "deleted outside"],
+)
+def test_an_alias_is_named_whether_it_comes_or_goes(plan: PlanBuilder, said: str) -> None:
+    (finding,) = review_plan("p", plan.data(), SECOND).findings
+    assert finding.message.startswith(said)
 
 
 BOTH_PROVED = proof({1: "retained", 2: "current"})

@@ -100,3 +100,27 @@ def test_a_policy_on_a_key_that_is_known_by_its_arn_is_judged_as_that_keys_alone
     plan = PlanBuilder().add(KEY_POLICY, 1, ("create",), after=OWNER_ONLY)
     told = _told(review_plan("p", plan.data(), ONE_OF_TWO_KNOWN))
     assert told == [("vendor-access-lost", "unknown"), ("deletion-guard-removed", "unknown")]
+
+
+def test_access_that_an_earlier_text_gave_and_the_plan_leaves_taken_away_is_told() -> None:
+    found = {"policy": " " + POLICIES["owner only"]}
+    plan = PlanBuilder().add(KEY, 1, before=found).drifted(KEY, 1, observed=found)
+    assert ("vendor-access-lost", "fail") in _told(review_plan("p", plan.data(), declaration()))
+
+
+OF_ACCESS = {"other-account-gains-access", "vendor-overprivileged"}
+
+
+@pytest.mark.parametrize(
+    ("plan", "looked_at"),
+    [
+        (PlanBuilder().add(KEY, 1, ("update",), after={"description": "x"}), False),
+        (PlanBuilder().add(KEY, 1, ("update",), after={"description": "x"}).add("aws_kms_grant", 1), False),
+        (PlanBuilder().add(KEY_POLICY, 9, ("update",), before=UNREADABLE, after={"policy": {"another": "one"}}), True),
+        (PlanBuilder().add(KEY, 1, ("update",), after={"policy": _policy("kms:DisableKey")}), True),
+    ],
+    ids=["the same policy", "beside a grant", "one that cannot be read", "another policy"],
+)
+def test_rules_on_who_has_access_are_exercised_where_that_may_change(plan: PlanBuilder, looked_at: bool) -> None:
+    report = review_plan("p", plan.data(), declaration(generation_1={"key_arn": key_arn(9)}))
+    assert OF_ACCESS.isdisjoint(report.not_exercised) is looked_at
