@@ -125,7 +125,7 @@ def key_report(context: Context, subject: Subject) -> KeyReport:
 def notes_of(context: Context) -> Iterator[str]:
     """What the reader should know of how the plan was judged."""
     declared = context.declared
-    if (context.subjects or context.plan.foundations) and declared.base is None:
+    if (context.subjects or context.plan.foundations or context.custody.stores) and declared.base is None:
         yield JUDGED_BY_ITSELF
     if context.subjects and declared.proof is None:
         yield "no evidence of the rotation's state was given: nothing about it is proved"

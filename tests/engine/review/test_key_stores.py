@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from engine.review import review_plan
+from engine.review.report import JUDGED_BY_ITSELF
 from tests.engine.review.declarations import declaration
 from tests.engine.review.plan_builder import PlanBuilder
 
@@ -82,3 +83,9 @@ def test_the_end_of_a_store_is_told_of_the_keys_in_it(name: str) -> None:
     plan, declared, told = CASES[name]
     findings = review_plan("p", plan.data(), declaration(2, **declared)).findings
     assert [(finding.policy, finding.outcome.value) for finding in findings] == told
+
+
+def test_a_store_alone_is_judged_by_a_declaration_that_the_change_may_bring() -> None:
+    data = PlanBuilder().add(STORE, 1).data()
+    assert JUDGED_BY_ITSELF in review_plan("p", data, declaration(1)).notes
+    assert review_plan("p", data, declaration(1), base=declaration(1)).notes == ()
