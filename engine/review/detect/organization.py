@@ -18,6 +18,7 @@ import json
 from typing import TYPE_CHECKING
 
 from engine.arn import is_account_id
+from engine.review.denials import deny_no_more
 from engine.review.detect.access import compare, lost_actions
 from engine.review.events import Event, EventKind
 from engine.review.plan import ORGANIZATION_ATTACHMENT_TYPE, ORGANIZATION_POLICY_TYPES, Action
@@ -50,7 +51,10 @@ def detect_organization_policies(context: Context) -> Iterator[Told]:
     for policy in policies:
         if policy.action is not Action.NO_OP and policy.after is not None:
             bound = None if _attaches_itself(context, policy.before, policy.after) else policy.before
-            yield _event(context, policy, _access(context, bound), _access(context, policy.after))
+            if _becomes_milder(bound, policy.after):
+                yield EventKind.ORGANIZATION_POLICY
+            else:
+                yield _event(context, policy, _access(context, bound), _access(context, policy.after))
     attachments = [c for c in context.plan.foundations if c.type == ORGANIZATION_ATTACHMENT_TYPE]
     attached = {_names(attachment.before) for attachment in attachments} - {None}
     for attachment in attachments:
@@ -76,15 +80,25 @@ def _access(context: Context, policy: Attributes | None) -> Access:
         "Action": "kms:*",
         "Resource": "*",
     }
-    binds = policy is not None and policy.text("type") in _BINDING
-    statements: Statements | None = ()
-    if policy is not None and binds:
-        content = policy.text("content")
-        statements = parse_statements(content) if isinstance(content, str) else None
+    statements = _statements(policy)
     reading: PolicyReading = NOTHING_KNOWN
     if statements is not None:
         reading = known(json.dumps({"Version": "2012-10-17", "Statement": [everything, *statements]}))
     return context.access.vendor_access_under(reading)
+
+
+def _statements(policy: Attributes | None) -> Statements | None:
+    """What binds the principals of other accounts; None where that is not known."""
+    if policy is None or policy.text("type") not in _BINDING:
+        return ()
+    content = policy.text("content")
+    return parse_statements(content) if isinstance(content, str) else None
+
+
+def _becomes_milder(before: Attributes | None, after: Attributes) -> bool:
+    """Whether a policy denies no more than it did, as can be seen by its statements."""
+    was, will = _statements(before), _statements(after)
+    return was is not None and will is not None and deny_no_more(was, will)
 
 
 def _names(attachment: Attributes | None) -> tuple[object, ...] | None:

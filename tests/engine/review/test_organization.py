@@ -96,6 +96,13 @@ def test_the_attachment_of_a_policy_that_is_made_is_told_with_the_policy() -> No
     assert _found(plan) == [(f"{POLICY}.perimeter", Outcome.FAIL)]
 
 
+@pytest.mark.parametrize(("let_off", "found"), [(["o-1234567890", "o-2"], False), (["o-2"], True)])
+def test_a_perimeter_that_lets_more_off_is_no_news(let_off: list[str], found: bool) -> None:
+    content = NO_STRANGERS.replace('"o-1234567890"', json.dumps(let_off))
+    plan = PlanBuilder().add(POLICY, 1, ("update",), before={"content": NO_STRANGERS}, after={"content": content})
+    assert _found(plan) == ([(f"{POLICY}.perimeter", Outcome.FAIL)] if found else [])
+
+
 def test_a_policy_that_is_replaced_and_newly_attached_binds_where_it_did_not() -> None:
     plan = PlanBuilder().add(POLICY, 1, ("delete", "create"), before={"content": NO_STRANGERS})
     plan.add(POLICY, 2, name="standing", before={"content": NO_STRANGERS})
