@@ -28,14 +28,14 @@ from engine.review.statements import parse_statements
 from engine.review.values import UNKNOWN
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator, Sequence
 
     from engine.review.access_answers import Access
     from engine.review.detect.context import Context
     from engine.review.events import Told
     from engine.review.plan import ResourceChange
     from engine.review.policy_reading import PolicyReading
-    from engine.review.references import Resolution, Target
+    from engine.review.references import Resolution, Step, Target
     from engine.review.statements import Statements
     from engine.review.values import Attributes
 
@@ -56,11 +56,12 @@ def detect_organization_policies(context: Context) -> Iterator[Told]:
             else:
                 yield _event(context, policy, _access(context, bound), _access(context, policy.after))
     attachments = [c for c in context.plan.foundations if c.type == ORGANIZATION_ATTACHMENT_TYPE]
+    named = _Policies(policies)
     attached = {_names(attachment.before) for attachment in attachments} - {None}
     for attachment in attachments:
         if _attaches(context, attachment) and _names(attachment.after) not in attached:
             unbound = _access(context, None)
-            found = [_event(context, attachment, unbound, access) for access in _under(context, attachment, policies)]
+            found = [_event(context, attachment, unbound, access) for access in _under(context, attachment, named)]
             yield next((told for told in found if isinstance(told, Event)), EventKind.ORGANIZATION_POLICY)
 
 
@@ -145,38 +146,47 @@ def _from(context: Context, attachment: ResourceChange, attribute: str) -> Resol
     return context.custody.configuration.resolve(*place, attribute)
 
 
-def _under(context: Context, attachment: ResourceChange, policies: list[ResourceChange]) -> list[Access]:
+def _under(context: Context, attachment: ResourceChange, policies: _Policies) -> list[Access]:
     """What the vendor could do under each policy that may be the attached one; a new one is told by itself."""
     identifier = None if attachment.after is None else attachment.after.text("policy_id")
     if identifier in _ALLOWING_ALL:
         return []
     if identifier is UNKNOWN:
-        named = _made_here(context, attachment, policies)
+        found = _from(context, attachment, "policy_id")
+        named = policies.made_again(found.targets) if found.certain else None
     else:
-        named = [policy for policy in policies if identifier is not None and identifier in _ids(policy)]
-    if not named:
+        named = policies.by_id.get(identifier)
+    if named is None:
         return [context.access.vendor_access_under(NOTHING_KNOWN)]
     # A policy that is forgotten, or kept when its resource is destroyed, stays what it was.
-    return [
-        _access(context, policy.after or policy.before)
-        for policy in named
-        if identifier is not UNKNOWN or policy.before is not None
-    ]
+    return [_access(context, policy.after or policy.before) for policy in named]
 
 
-def _ids(policy: ResourceChange) -> set[str | None]:
-    return {attributes.known_text("id") for attributes in (policy.before, policy.after) if attributes is not None}
+class _Policies:
+    """The policies of the plan, as attachments name them.
+
+    Attributes:
+        by_id: By the id that they have, or had.
+    """
+
+    def __init__(self, policies: Iterable[ResourceChange]) -> None:
+        self.by_id: dict[object, list[ResourceChange]] = {}
+        self._made: dict[tuple[object, ...], list[ResourceChange]] = {}
+        for policy in policies:
+            states = [attributes for attributes in (policy.before, policy.after) if attributes is not None]
+            for identifier in {attributes.known_text("id") for attributes in states} - {None}:
+                self.by_id.setdefault(identifier, []).append(policy)
+            if policy.after is not None and policy.after.text("id") is UNKNOWN:
+                place = _place(module_steps(policy.module_address), policy.type, policy.name)
+                self._made.setdefault(place, []).extend([] if policy.before is None else [policy])
+
+    def made_again(self, targets: Sequence[Target]) -> list[ResourceChange] | None:
+        """Those of the named ones that take the place of another; None where one is not made here."""
+        found = [self._made.get(_place(target.module, target.type, target.name)) for target in targets]
+        named = [policies for policies in found if policies is not None]
+        return [policy for policies in named for policy in policies] if named and len(named) == len(found) else None
 
 
-def _made_here(context: Context, attachment: ResourceChange, policies: list[ResourceChange]) -> list[ResourceChange]:
-    """The policies made anew that the attached one may be, by the configuration; none where it may be another one."""
-    resolution = _from(context, attachment, "policy_id")
-    made = [policy for policy in policies if policy.after is not None and policy.after.text("id") is UNKNOWN]
-    found = [[policy for policy in made if _is_of(policy, target)] for target in resolution.targets]
-    return [policy for of_target in found for policy in of_target] if resolution.certain and all(found) else []
-
-
-def _is_of(policy: ResourceChange, target: Target) -> bool:
-    """Whether a policy is an instance of what a reference names, whichever."""
-    modules = [step.name for step in module_steps(policy.module_address)]
-    return (policy.type, policy.name, modules) == (target.type, target.name, [step.name for step in target.module])
+def _place(module: Sequence[Step], kind: str, name: str) -> tuple[object, ...]:
+    """Where a resource is configured, whichever instance it is."""
+    return (tuple(step.name for step in module), kind, name)
