@@ -8,6 +8,7 @@ itself. Then any attribute may decide.
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 # What in a schema of `after` decides over attributes that are not named beside it.
@@ -17,6 +18,8 @@ _WITHOUT_NAMES = frozenset(
         *("minProperties", "patternProperties", "propertyNames", "unevaluatedProperties"),
     }
 )
+# What a schema of the whole change may refer to; what is meant for another part of it might come to mean `after`.
+_DEFINITION = re.compile(r"#/\$defs/[^/]+")
 # Where a schema of `after` holds others of it.
 _IN_PLACE = ("allOf", "anyOf", "oneOf", "not", "if", "then", "else")
 
@@ -51,7 +54,9 @@ def attributes_of(schema: Any) -> frozenset[str] | None:
 
 
 def _may_mean_after(node: dict[str, Any]) -> bool:
-    """Whether a schema of the change may say something of `after` without its name."""
+    """Whether a schema of the change may say something of `after` without its name, or by a schema that is not read."""
+    if "$dynamicRef" in node or ("$ref" in node and _DEFINITION.fullmatch(str(node["$ref"])) is None):
+        return True
     patterns = node.get("patternProperties")
     schemas = [node.get("additionalProperties"), node.get("unevaluatedProperties")]
     schemas += patterns.values() if isinstance(patterns, dict) else ()

@@ -243,6 +243,9 @@ NOT_NAMED = {
     "by what is left of the change": (
         f"{{properties: {{address: true, actions: true, before: true}}, additionalProperties: {BAD}}}"
     ),
+    "by a reference into another part": (
+        f"{{allOf: [{{$ref: '#/properties/address'}}], properties: {{address: {{properties: {{after: {BAD}}}}}}}}}"
+    ),
     "by what depends on it": "{properties: {after: {not: {dependentSchemas: {tags: false}}}}}",
 }
 
