@@ -154,12 +154,22 @@ def _under(context: Context, attachment: ResourceChange, policies: _Policies) ->
     if identifier is UNKNOWN:
         found = _from(context, attachment, "policy_id")
         named = policies.made_again(found.targets) if found.certain else None
+        named = named and [policy for policy in named if not _was_attached(attachment, policy)]
     else:
         named = policies.by_id.get(identifier)
     if named is None:
         return [context.access.vendor_access_under(NOTHING_KNOWN)]
     # A policy that is forgotten, or kept when its resource is destroyed, stays what it was.
     return [_access(context, policy.after or policy.before) for policy in named]
+
+
+def _was_attached(attachment: ResourceChange, policy: ResourceChange) -> bool:
+    """Whether an attachment follows a policy that is made anew, to the same target as before."""
+    before, after = attachment.before, attachment.after
+    if before is None or after is None or policy.before is None:
+        return False
+    names = (before.raw("policy_id"), before.raw("target_id"))
+    return names == (policy.before.raw("id"), after.raw("target_id"))
 
 
 class _Policies:

@@ -111,6 +111,17 @@ def test_a_policy_that_is_replaced_and_newly_attached_binds_where_it_did_not() -
     ]
 
 
+@pytest.mark.parametrize(
+    ("before", "found"), [({}, False), ({"target_id": "ou-abcd-12345678"}, True), ({"policy_id": "p-00000000"}, True)]
+)
+def test_an_attachment_that_follows_a_policy_that_is_replaced_reaches_nothing_new(
+    before: dict[str, Any], found: bool
+) -> None:
+    plan = PlanBuilder().add(POLICY, 1, ("delete", "create"), before={"content": NO_STRANGERS})
+    plan.add(ATTACHMENT, 1, ("delete", "create"), before=before, after={"target_id": "r-abcd"}, unknown=("policy_id",))
+    assert _found(plan) == ([(f"{ATTACHMENT}.perimeter", Outcome.FAIL)] if found else [])
+
+
 @pytest.mark.parametrize("action", ["forget", "delete"])
 def test_a_policy_whose_resource_ends_may_stay_and_be_attached(action: str) -> None:
     plan = PlanBuilder().add(POLICY, 1, (action,), before={"content": NO_STRANGERS, "skip_destroy": True})
