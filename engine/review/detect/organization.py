@@ -59,7 +59,7 @@ def detect_organization_policies(context: Context) -> Iterator[Told]:
     named = _Policies(policies)
     attached = {_names(attachment.before) for attachment in attachments} - {None}
     for attachment in attachments:
-        if _attaches(context, attachment) and _names(attachment.after) not in attached:
+        if _may_reach_keys(context, attachment) and _names(attachment.after) not in attached:
             unbound = _access(context, None)
             found = [_event(context, attachment, unbound, access) for access in _under(context, attachment, named)]
             yield next((told for told in found if isinstance(told, Event)), EventKind.ORGANIZATION_POLICY)
@@ -104,16 +104,17 @@ def _becomes_milder(before: Attributes | None, after: Attributes) -> bool:
 
 def _names(attachment: Attributes | None) -> tuple[object, ...] | None:
     """The policy and the target of an attachment; None where one of them is not known."""
-    names = () if attachment is None else tuple(attachment.known_text(name) for name in _NAMES)
-    return names if names and None not in names else None
+    if attachment is None:
+        return None
+    names = tuple(attachment.known_text(name) for name in _NAMES)
+    return None if None in names else names
 
 
-def _attaches(context: Context, attachment: ResourceChange) -> bool:
-    """Whether a policy comes to reach what it did not reach, the declared account perhaps among it."""
-    before, after = attachment.before, attachment.after
-    if after is None or (before is not None and all(before.raw(name) == after.raw(name) for name in _NAMES)):
+def _may_reach_keys(context: Context, attachment: ResourceChange) -> bool:
+    """Whether what a policy is attached to may hold the declared account."""
+    if attachment.after is None:
         return False
-    target = after.text("target_id")
+    target = attachment.after.text("target_id")
     if target is UNKNOWN:
         return not _is_new_account(context, attachment)
     return _reaches_keys(context, target)

@@ -82,6 +82,7 @@ def test_a_policy_that_is_read_as_data_changes_nothing() -> None:
         ({"before": {"policy_id": "p-00000000"}, "after": {"policy_id": "p-12345671"}}, True),
         ({"before": {"target_id": "r-abcd"}, "after": {"target_id": "345678901234"}}, False),
         ({"after": {"target_id": "r-abcd"}, "unknown": ("id",)}, False),
+        ({"unknown": ("target_id",)}, True),
     ],
 )
 def test_an_attachment_is_judged_where_it_comes_to_reach_more(attached: dict[str, Any], found: bool) -> None:
@@ -178,6 +179,8 @@ def test_a_policy_of_cloud_control_names_its_targets_itself(change: dict[str, An
         ([], True),
         (["local.target"], True),
         (["aws_organizations_organizational_unit.new.id"], True),
+        (["aws_controltower_landing_zone.new.id"], True),
+        (["aws_organizations_account.new.arn"], True),
         (["aws_organizations_account.new.parent_id"], True),
         (["aws_organizations_account.new.id", "aws_organizations_organizational_unit.new.id"], True),
         (["aws_organizations_account.new.id", "local.target"], True),
