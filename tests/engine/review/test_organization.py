@@ -113,7 +113,14 @@ def test_a_policy_that_is_replaced_and_newly_attached_binds_where_it_did_not() -
 
 
 @pytest.mark.parametrize(
-    ("before", "found"), [({}, False), ({"target_id": "ou-abcd-12345678"}, True), ({"policy_id": "p-00000000"}, True)]
+    ("before", "found"),
+    [
+        ({}, False),
+        ({"target_id": "ou-abcd-12345678"}, True),
+        ({"target_id": "r-wxyz"}, True),
+        ({"policy_id": "p-00000000"}, True),
+        ({"policy_id": "p-99999999"}, True),
+    ],
 )
 def test_an_attachment_that_follows_a_policy_that_is_replaced_reaches_nothing_new(
     before: dict[str, Any], found: bool
@@ -141,12 +148,22 @@ def test_an_attachment_that_another_resource_takes_over_reaches_nothing_new() ->
     assert _found(plan.add(ATTACHMENT, 1, ("create",), name="of_root")) == []
 
 
-def test_an_attachment_that_names_no_policy_is_not_known() -> None:
-    plan = _made(CONTENTS["all allowed"]).add(ATTACHMENT, 1, ("create",), after={"policy_id": None})
+@pytest.mark.parametrize("action", ["create", "no-op"])
+def test_an_attachment_that_names_no_policy_is_not_known(action: str) -> None:
+    plan = PlanBuilder().add(POLICY, 1, (action,)).add(ATTACHMENT, 1, ("create",), after={"policy_id": None})
     assert _found(plan) == [(f"{ATTACHMENT}.perimeter", Outcome.UNKNOWN)]
 
 
-@pytest.mark.parametrize("references", [["data.aws_organizations_policy.a.id"], ["local.id"], []])
+@pytest.mark.parametrize(
+    "references",
+    [
+        ["data.aws_organizations_policy.a.id"],
+        ["local.id"],
+        [],
+        ["path.module"],
+        [f"{POLICY}.perimeter.id", f"{POLICY}.of_another_plan.id"],
+    ],
+)
 def test_an_attached_policy_that_comes_from_elsewhere_is_not_known(references: list[str]) -> None:
     plan = _made(CONTENTS["all allowed"]).add(ATTACHMENT, 1, ("create",), unknown=("policy_id",))
     plan.configuration[-1]["expressions"]["policy_id"] = {"references": references}
