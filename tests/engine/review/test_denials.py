@@ -38,6 +38,7 @@ ALLOW = {"Effect": "Allow", "Principal": "*", "Action": "*", "Resource": "*"}
         ([NO_STRANGERS], [_deny({"StringNotEquals": {ORGANIZATION: "o-1", ACCOUNT: "345678901234"}})]),
         ([_but("StringNotLikeIfExists", "o-1")], [_but("StringNotLikeIfExists", "o-1", "o-2")]),
         ([_but("StringEquals", "o-1", "o-2")], [_but("StringEquals", "o-1")]),
+        ([_but("StringEquals", "o-1")], [_deny({"StringEquals": {ORGANIZATION: "o-1", ACCOUNT: "345678901234"}})]),
         ([_but("ArnLikeIfExists", "a", "b")], [_but("ArnLikeIfExists", "b")]),
         ([ALLOW, _deny()], [NO_STRANGERS, ALLOW]),
     ],
