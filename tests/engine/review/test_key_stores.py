@@ -69,6 +69,16 @@ CASES: dict[str, tuple[PlanBuilder, dict[str, Any], list[tuple[str, str]]]] = {
         {"generation_1": DECLARED_IN_IT},
         [],
     ),
+    "a cluster before that of the store": (
+        PlanBuilder().add(STORE, 1).add(CLUSTER, 0, ("delete",)),
+        {"generation_1": DECLARED_IN_IT},
+        [],
+    ),
+    "a policy of the organisation that ends is no cluster": (
+        PlanBuilder().add(STORE, 1).add("aws_organizations_policy", 1, ("delete",), before={"id": "cluster-1"}),
+        {"generation_1": DECLARED_IN_IT},
+        [],
+    ),
     "where no key lives in it": (PlanBuilder().add(KEY, 1).add(STORE, 1, ("delete",)), {}, []),
     "a store without an id, where the key lives in none": (
         PlanBuilder().add(KEY, 1).add(STORE, 1, ("delete",), before={"id": None}),
@@ -89,3 +99,14 @@ def test_a_store_alone_is_judged_by_a_declaration_that_the_change_may_bring() ->
     data = PlanBuilder().add(STORE, 1).data()
     assert JUDGED_BY_ITSELF in review_plan("p", data, declaration(1)).notes
     assert review_plan("p", data, declaration(1), base=declaration(1)).notes == ()
+
+
+@pytest.mark.parametrize("kind", [KEY, STORE])
+def test_a_store_whose_cluster_ends_is_not_named_where_either_marks_its_id_as_sensitive(kind: str) -> None:
+    plan = PlanBuilder().add(KEY, 1, before=IN_IT).add(STORE, 1).add(CLUSTER, 1, ("delete",))
+    (change,) = [one["change"] for one in plan.changes if one["type"] == kind]
+    marked = {"custom_key_store_id": True} if kind == KEY else {"id": True}
+    change |= {"before_sensitive": marked, "after_sensitive": marked}
+    (finding,) = review_plan("p", plan.data(), declaration(1)).blocking
+    assert finding.policy == "key-store-lost"
+    assert "cks-" not in finding.message
